@@ -1,0 +1,105 @@
+# groklab: `make run` trains the three methods on one split and compares them, `make test` passes the tests.
+# NATIVE=1 adds -march=native, PORTABLE=1 leaves out the per-instruction-set versions, SAN=1 builds with sanitizers.
+# Each configuration has its own folder under build/, so that switching costs nothing.
+
+CC      ?= cc
+PREFIX  ?= /usr/local
+VERSION := 0.1.0
+PYTHON  ?= python3
+
+CONFIG := release
+OPT    := -O3
+ifeq ($(NATIVE),1)
+CONFIG := native
+OPT    := -O3 -march=native
+endif
+ifeq ($(PORTABLE),1)
+CONFIG := portable
+DEFS   += -DGK_PORTABLE
+endif
+ifeq ($(SAN),1)
+CONFIG := sanitize
+OPT    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+DEFS   += -DGK_PORTABLE
+endif
+OBJ := build/$(CONFIG)
+OUT := $(if $(filter release,$(CONFIG)),build,$(OBJ))
+
+PKGS   := openblas sqlite3 zlib inih jansson libsodium cairo libedit
+WARN   := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror
+CSTD   := -std=c11 -D_GNU_SOURCE
+PKGC    = $(shell pkg-config --cflags $(PKGS))
+PKGL    = $(shell pkg-config --libs $(PKGS))
+CPPF    = -Iinclude -DGK_VERSION='"$(VERSION)"' $(DEFS) $(patsubst -I%,-isystem %,$(PKGC))
+CFLAGS  ?= -g
+ALL_C   = $(CSTD) $(WARN) $(OPT) -fno-math-errno -fopenmp -fPIC -MMD -MP $(CPPF) $(CFLAGS)
+LDLIBS  = $(PKGL) -lm
+LINK    = $(CC) $(OPT) -fopenmp $(LDFLAGS)
+
+# ---- sources: a new file in a room is found by itself ----
+LIB_SRC := $(wildcard src/*.c src/base/*.c src/algebra/*.c src/task/*.c src/measure/*.c src/store/*.c src/plot/*.c rfm/*.c)
+CLI_SRC := $(wildcard src/cli/*.c)
+NET_SRC := $(filter-out nets/select.c,$(wildcard nets/*.c))
+TST_SRC := $(wildcard tests/test_*.c)
+
+# The networks are compiled once per number type and instruction set; nets/select.c picks one when it runs.
+MACHINE := $(shell $(CC) -dumpmachine)
+VARIANTS := f32_base f64_base
+ifeq ($(filter -DGK_PORTABLE,$(DEFS)),)
+ifneq ($(filter x86_64%,$(MACHINE)),)
+VARIANTS += f32_v3 f64_v3 f32_v4 f64_v4
+ARCH_v3  := -march=x86-64-v3
+ARCH_v4  := -march=x86-64-v4 -mprefer-vector-width=512
+NETDEFS  := -DGK_HAVE_X86_VARIANTS
+endif
+endif
+REAL_f32 := float
+REAL_f64 := double
+
+LIB_OBJ := $(LIB_SRC:%.c=$(OBJ)/%.o) $(if $(wildcard nets/select.c),$(OBJ)/nets/select.o)
+NET_OBJ := $(foreach v,$(VARIANTS),$(NET_SRC:nets/%.c=$(OBJ)/nets/%.$(v).o))
+CLI_OBJ := $(CLI_SRC:%.c=$(OBJ)/%.o)
+TST_BIN := $(TST_SRC:tests/%.c=$(OBJ)/tests/%)
+SQL_OBJ := $(patsubst src/store/%.c,$(OBJ)/ext/%.o,$(wildcard src/store/sql_*.c))
+SQL_DEP := $(patsubst %.c,$(OBJ)/%.o,$(wildcard src/base/*.c src/algebra/*.c) src/store/npy.c src/store/zip.c)
+
+.PHONY: all lib deps run test check clean install reproduce bench bench-peers figures
+all: $(OUT)/groklab $(OUT)/libgroklab.a $(OUT)/groklab_sql.so
+lib: $(OUT)/libgroklab.a
+
+$(OBJ)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_C) -c $< -o $@
+
+$(OBJ)/nets/select.o: nets/select.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_C) $(NETDEFS) -c $< -o $@
+
+define net_rule
+$(OBJ)/nets/%.$(1).o: nets/%.c
+	@mkdir -p $$(@D)
+	$$(CC) $$(ALL_C) $$(ARCH_$(lastword $(subst _, ,$(1)))) -DGK_REAL=$$(REAL_$(firstword $(subst _, ,$(1)))) -DGK_REAL_$(firstword $(subst _, ,$(1))) -DGK_ISA_$(lastword $(subst _, ,$(1))) -DGK_VARIANT=$(1) -c $$< -o $$@
+endef
+$(foreach v,$(VARIANTS),$(eval $(call net_rule,$(v))))
+
+# The SQL functions once more, as a loadable extension (sqlite3ext.h instead of sqlite3.h).
+$(OBJ)/ext/%.o: src/store/%.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_C) -DGK_SQL_EXTENSION -c $< -o $@
+
+$(OUT)/libgroklab.a: $(LIB_OBJ) $(NET_OBJ)
+	@mkdir -p $(@D)
+	@rm -f $@
+	ar rcs $@ $^
+
+$(OUT)/groklab: $(CLI_OBJ) $(OUT)/libgroklab.a
+	$(LINK) $(CLI_OBJ) $(OUT)/libgroklab.a $(LDLIBS) -o $@
+
+$(OUT)/groklab_sql.so: $(SQL_OBJ) $(SQL_DEP)
+	$(LINK) -shared $^ $(shell pkg-config --libs openblas zlib libsodium) -lm -o $@
+
+$(OBJ)/tests/%: tests/%.c $(wildcard tests/*.h) $(OUT)/libgroklab.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_C) -Itests -I. $< $(OUT)/libgroklab.a $(LDLIBS) -lcmocka -o $@
+
+-include $(shell find build -name '*.d' 2>/dev/null)

@@ -1,0 +1,99 @@
+/* gk_base.h: errors, text, hashes, random numbers and tensor pools: what every room stands on. */
+#ifndef GK_BASE_H
+#define GK_BASE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__GNUC__)
+#define GK_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
+#else
+#define GK_PRINTF(fmt, args)
+#endif
+
+/* GK_HOT marks a hot loop's function: it is compiled once per instruction set and picked when the
+ * program loads. PORTABLE=1 and sanitizer builds define GK_PORTABLE, and then there is one version. */
+#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) && !defined(GK_PORTABLE)
+#define GK_HOT __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define GK_HOT
+#endif
+
+/* ---- errors: a function that can fail for a reason outside the code returns GK_OK or a negative code ---- */
+
+enum {
+    GK_OK = 0,
+    GK_FAILED = -1,      /* anything without a code of its own: I/O, a corrupt file, no memory */
+    GK_USAGE = -2,       /* the caller's input is wrong: a value, a key, a name */
+    GK_NOTFOUND = -3,    /* no such run, split, checkpoint, matrix */
+    GK_DIFFERS = -4,     /* two things that must be equal are not: runs without a common split */
+    GK_BUSY = -5,        /* the database is locked, or newer than this program */
+    GK_DIVERGED = -6,    /* a non-finite loss or a factorisation that failed */
+    GK_INTERRUPTED = -7, /* stopped on request, after a clean checkpoint */
+};
+
+/* Keeps one line of text for this thread (what, where, what would be accepted) and returns `code`. */
+int gk_error(int code, const char *fmt, ...) GK_PRINTF(2, 3);
+
+/* The line kept last on this thread; "" if none. Borrowed until the next gk_error on the thread. */
+const char *gk_error_text(void);
+
+/* Like malloc/calloc, but failure leaves a line in gk_error_text(). The result is freed with free(). */
+void *gk_alloc(size_t count, size_t item);  /* not cleared, 64-byte aligned */
+void *gk_calloc(size_t count, size_t item); /* cleared, 64-byte aligned */
+
+/* ---- text ---- */
+
+/* malloc'ed sprintf; NULL (with an error line) when memory is out. */
+char *gk_text(const char *fmt, ...) GK_PRINTF(1, 2);
+
+/* The entry of `words` (NULL-terminated) that is nearest to `word` in edit distance, or NULL if none is near. */
+const char *gk_text_nearest(const char *word, const char *const *words);
+
+/* Whole-string number parsers: 0, or GK_USAGE for trailing text, overflow, NaN. They set no error line. */
+int gk_text_int(const char *text, int64_t *out);
+int gk_text_real(const char *text, double *out);
+
+/* The shortest decimal text that reads back as the same double; `out` holds 32 bytes. */
+void gk_text_from_real(double value, char out[32]);
+
+/* ---- hashes ---- */
+
+#define GK_SHA256_HEX 65 /* 64 hexadecimal digits and the terminator */
+
+/* SHA-256 of n bytes, as lower-case hexadecimal text. */
+void gk_sha256(const void *data, size_t n, char out[GK_SHA256_HEX]);
+
+/* ---- random numbers: Philox4x64-10 (Salmon et al. 2011), a counter-based generator ---- */
+
+typedef struct gk_random {
+    uint64_t key[2], counter[4], block[4];
+    int left; /* values of `block` not yet handed out */
+} gk_random;
+
+/* Stream `stream` of `seed`. With stream 0 the raw output equals numpy.random.Philox(key=seed).random_raw(). */
+void gk_random_seed(gk_random *r, uint64_t seed, uint64_t stream);
+uint64_t gk_random_raw(gk_random *r);
+double gk_random_uniform(gk_random *r);                      /* [0, 1), 53 bits of one raw value */
+double gk_random_normal(gk_random *r);                       /* N(0, 1), Box-Muller, two raw values each */
+uint64_t gk_random_below(gk_random *r, uint64_t n);          /* 0 .. n-1, without bias */
+void gk_random_shuffle(gk_random *r, int32_t *items, int n); /* Fisher-Yates from the end */
+
+/* Streams in use, so that no two purposes share numbers. A shuffle of epoch e takes stream SHUFFLE + e. */
+enum { GK_STREAM_SPLIT = 0, GK_STREAM_INIT = 1, GK_STREAM_FEATURES = 2, GK_STREAM_SHUFFLE = 1 << 16 };
+
+/* ---- tensor pools: one block of memory, laid out by running the same layout function twice ---- */
+
+typedef struct gk_pool {
+    unsigned char *base; /* NULL while counting */
+    size_t used, size;   /* bytes */
+} gk_pool;
+
+/* Takes count items, 64-byte aligned. Returns NULL while the pool is only counting. */
+void *gk_pool_take(gk_pool *pool, size_t count, size_t item);
+/* After the counting pass: allocates what was counted, cleared, and rewinds for the second pass. */
+int gk_pool_alloc(gk_pool *pool);
+void gk_pool_free(gk_pool *pool);
+
+#endif

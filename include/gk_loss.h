@@ -1,0 +1,16 @@
+/* gk_loss.h: losses of outputs in double; pure functions of numbers, in src/algebra. */
+#ifndef GK_LOSS_H
+#define GK_LOSS_H
+
+#include "gk_base.h"
+
+/* log sum exp of x [n], shifted by the largest; double throughout (a float one causes loss spikes, Nanda et al.). */
+double gk_log_sum_exp(const double *x, int n);
+/* Mean over rows of logsumexp(row) - row[label]; outputs [rows, classes] with row length ld. */
+double gk_cross_entropy(const double *outputs, int ld, int rows, int classes, const int32_t *labels);
+/* Mean over rows and classes of (output - onehot)^2. */
+double gk_squared_error(const double *outputs, int ld, int rows, int classes, const int32_t *labels);
+/* Share of rows whose first largest entry is the label; NaN rows are wrong. */
+double gk_accuracy(const double *outputs, int ld, int rows, int classes, const int32_t *labels);
+
+#endif

@@ -1,0 +1,125 @@
+/* gk_store.h: the run database. The only room that knows SQLite and zlib. */
+#ifndef GK_STORE_H
+#define GK_STORE_H
+
+#include "gk_method.h"
+
+typedef struct gk_store gk_store;
+
+enum { GK_STORE_READ = 0, GK_STORE_WRITE = 1, GK_STORE_CREATE = 2 };
+
+/* Opens a database. READ never changes the file. CREATE makes it (and the folder) if it is missing. Errors name the file:
+ * GK_NOTFOUND none there; GK_FAILED not a database, not ours (application_id), read-only; GK_BUSY newer user_version, or
+ * locked by someone for longer than the busy timeout (GROKLAB_BUSY_MS, default 60000). */
+int gk_store_open(gk_store **out, const char *path, int mode);
+/* Flushes; the last writer turns WAL back into a single file. Accepts NULL. */
+int gk_store_close(gk_store *s);
+const char *gk_store_path(const gk_store *s);
+
+/* ---- transactions: nest by counting; writers begin IMMEDIATE ---- */
+int gk_store_begin(gk_store *s);
+int gk_store_commit(gk_store *s);
+void gk_store_rollback(gk_store *s);
+
+/* ---- splits ---- */
+int gk_store_put_split(gk_store *s, const gk_split *split, int64_t *id); /* the existing id if the hash is there */
+/* The caller rebuilds the split with gk_split_restore. Strings are borrowed until gk_store_split_free. */
+typedef struct gk_stored_split {
+    int64_t id;
+    char *op, *generator;
+    char sha256[GK_SHA256_HEX];
+    int p, n_train;
+    double train_fraction;
+    uint64_t seed;
+    int32_t *train;
+} gk_stored_split;
+int gk_store_get_split(gk_store *s, int64_t id, gk_stored_split *out);
+/* By id or a unique prefix (4 digits or more) of its sha256. */
+int gk_store_find_split(gk_store *s, const char *text, int64_t *id);
+void gk_stored_split_free(gk_stored_split *split);
+
+/* ---- runs ---- */
+typedef struct gk_run_row {
+    int64_t id, split_id, parent_id, step;
+    uint64_t seed;
+    char uid[33]; /* 32 hexadecimal digits, random */
+    char *name, *method, *dtype, *config, *status, *step_unit, *started_at, *ended_at, *host, *version, *error;
+    char config_sha256[GK_SHA256_HEX];
+    double wall_seconds;
+    int64_t pid;
+} gk_run_row;
+
+/* Inserts a run (status running, pid, host, heartbeat) and its params from the config. */
+int gk_store_new_run(gk_store *s, const gk_method *method, const gk_config *config, int64_t split_id, int64_t parent_id,
+                     int64_t *id);
+/* text: an id, a unique prefix of a uid, a name, or @last. GK_NOTFOUND suggests; GK_USAGE when ambiguous. */
+int gk_store_find_run(gk_store *s, const char *text, int64_t *id);
+int gk_store_get_run(gk_store *s, int64_t id, gk_run_row *out);
+void gk_run_row_free(gk_run_row *row);
+/* Restores a stored config into `config` (whose rows are already added) from `param`. */
+int gk_store_get_config(gk_store *s, int64_t run, gk_config *config);
+/* status: running | finished | interrupted | diverged | failed | killed. Adds to wall_seconds; error may be NULL. */
+int gk_store_end_run(gk_store *s, int64_t run, const char *status, int64_t step, double seconds, const char *error);
+/* Before a resume: deletes metrics, events, matrices, checkpoints with step > `step`; marks running under this pid. */
+int gk_store_rewind(gk_store *s, int64_t run, int64_t step);
+int gk_store_heartbeat(gk_store *s, int64_t run, int64_t step, double seconds);
+
+/* ---- rows of a run; a NaN value becomes NULL ---- */
+int gk_store_describe_metric(gk_store *s, const char *name, const char *unit, const char *description);
+int gk_store_put_metric(gk_store *s, int64_t run, const char *name, int64_t step, double value);
+/* One event a kind and run: a new step replaces the old one; step -1 withdraws it. kinds that repeat (resumed, killed)
+ * are appended. */
+int gk_store_put_event(gk_store *s, int64_t run, const char *kind, int64_t step, const char *detail);
+int gk_store_put_matrix(gk_store *s, int64_t run, int64_t step, const char *kind, const double *data, int rows, int cols,
+                        gk_dtype dtype);
+/* kind: weights | state. A new state replaces the run's older ones; weights are kept. meta: safetensors __metadata__ as
+ * alternating key, value, NULL-terminated, or NULL. */
+int gk_store_put_checkpoint(gk_store *s, int64_t run, int64_t step, const char *kind, const gk_tensor *tensors, int n,
+                            const char *const *meta);
+int gk_store_put_comparison(gk_store *s, int64_t run_a, int64_t step_a, const char *kind_a, int64_t run_b, int64_t step_b,
+                            const char *kind_b, const char *measure, double value);
+
+/* The newest matrix of a kind at or before `step` (-1: the last). data [rows,cols] double, malloc'ed. GK_NOTFOUND. */
+int gk_store_get_matrix(gk_store *s, int64_t run, int64_t step, const char *kind, double **data, int *rows, int *cols,
+                        int64_t *at);
+/* Checkpoint of a kind at exactly `step`, or the last with step -1. The raw safetensors stream, malloc'ed. */
+int gk_store_get_checkpoint(gk_store *s, int64_t run, int64_t step, const char *kind, unsigned char **raw, size_t *n,
+                            int64_t *at);
+
+/* ---- safetensors: pure bytes ---- */
+/* malloc'ed stream of the tensors in order. */
+int gk_safetensors_write(const gk_tensor *tensors, int n, const char *const *meta, unsigned char **out, size_t *size);
+/* Copies the stream's tensors into the memory of `tensors` (same names, dtypes, shapes, in any order); a truncated or
+ * hostile stream, a missing, extra or ill-shaped tensor is refused with a line that names it. */
+int gk_safetensors_read(const unsigned char *raw, size_t size, const gk_tensor *tensors, int n);
+/* Value of a __metadata__ key, malloc'ed, or NULL. */
+char *gk_safetensors_meta(const unsigned char *raw, size_t size, const char *key);
+
+/* ---- npy: pure bytes; versions 1 to 3, C order, <f4 <f8 <i4 <i8 and |u1 ---- */
+int gk_npy_write(const void *data, gk_dtype dtype, int rank, const int64_t *shape, unsigned char **out, size_t *size);
+/* Checks everything; out is malloc'ed double (or int32 for GK_I32). rank at most 4. */
+int gk_npy_read(const unsigned char *raw, size_t size, double **out, int *rank, int64_t shape[4]);
+
+/* ---- queries for listings ---- */
+
+typedef enum gk_cell_type { GK_CELL_NULL, GK_CELL_INTEGER, GK_CELL_REAL, GK_CELL_TEXT, GK_CELL_BLOB } gk_cell_type;
+
+typedef struct gk_cell {
+    gk_cell_type type;
+    int64_t integer;
+    double real;
+    const char *text; /* borrowed for the call; blobs: NULL */
+    size_t size;
+} gk_cell;
+
+/* Calls `row` for each result row (and once before the first with cells == NULL, so that headers print even when empty).
+ * A nonzero return stops and is passed on. params: text values bound to ?1, ?2 ... NULL-terminated, or NULL. */
+typedef int gk_row_fn(void *context, int columns, const char *const *names, const gk_cell *cells);
+int gk_store_query(gk_store *s, const char *sql, const char *const *params, gk_row_fn *row, void *context);
+
+/* ---- care ---- */
+/* Integrity, foreign keys, hashes of every blob, dead runs. Each finding is a line through `say`; returns how many problems
+ * were found, or a negative code. repair: marks dead runs killed, and nothing that loses data. */
+int gk_store_doctor(gk_store *s, bool repair, void (*say)(void *context, const char *line), void *context);
+
+#endif

@@ -1,0 +1,40 @@
+/* gk_structure.h: is a block of a feature matrix circulant? Mallinar et al. 2024, section 5; SQL and the measures share this.
+ *
+ * One mechanism serves every operation. A block A (rows: second input y, columns: first input x) is circulant for a task
+ * z = u(x) + v(y) if A[y,x] depends on v(y) - u(x) alone; z = u(x) v(y) the same with discrete logarithms. So a structure
+ * is a key for each row, a key for each column and a modulus: entries with equal (row - column) mod m form a group; a key of
+ * -1 drops the row or column. add: Toeplitz, sub: Hankel, mul and div: the same in discrete-log order, row and column 0
+ * dropped. */
+#ifndef GK_STRUCTURE_H
+#define GK_STRUCTURE_H
+
+#include "gk_base.h"
+
+typedef struct gk_grouping {
+    int n;       /* rows and columns of the block */
+    int modulus;
+    const int32_t *row, *column; /* [n] keys in 0..modulus-1, or -1 to drop */
+} gk_grouping;
+
+typedef struct gk_circularity {
+    double deviation;  /* sum over groups of the mean squared deviation within the group, over |A|_F^2 (kept entries). With
+                          groups of unequal size: within-group sum of squares / (kept rows * |A|_F^2). 0 circulant, ~1/p random */
+    double circulance; /* share of |A - mean A|_F^2 that the projection on group means keeps: 1 circulant, ~1/p random */
+} gk_circularity;
+
+/* a [n,n] with row length lda. Both values are NaN for an empty or zero block. */
+gk_circularity gk_circularity_of(const double *a, int lda, const gk_grouping *g);
+/* Replaces each kept entry by the mean of its group: the circulant projection. In place. */
+void gk_circulant_project(double *a, int lda, const gk_grouping *g);
+
+/* The four standard orderings of a p x p block; the two last need p prime. */
+typedef enum gk_ordering { GK_TOEPLITZ, GK_HANKEL, GK_TOEPLITZ_DLOG, GK_HANKEL_DLOG, GK_ORDERINGS } gk_ordering;
+const char *gk_ordering_name(gk_ordering o); /* "toeplitz", "hankel", "toeplitz_dlog", "hankel_dlog" */
+/* Fills keys [2*p] (row keys, then column keys) and points g at them. GK_USAGE if p is not prime where it must be. */
+int gk_ordering_keys(gk_grouping *g, int32_t *keys, int p, gk_ordering o);
+/* The ordering with the largest circulance. */
+gk_ordering gk_best_ordering(const double *a, int lda, int p, gk_circularity *best);
+/* out [p-1,p-1] = a in discrete-log order (rows and columns by powers of the smallest primitive root), 0 dropped. */
+int gk_reorder_dlog(double *out, const double *a, int lda, int p);
+
+#endif

@@ -1,0 +1,37 @@
+/* gk_train.h: the one loop that trains any method. It knows the method contract and nothing else; all it has to
+ * say goes through the hooks. */
+#ifndef GK_TRAIN_H
+#define GK_TRAIN_H
+
+#include "gk_method.h"
+
+typedef struct gk_progress {
+    int64_t step, steps;
+    double train_loss, train_accuracy, test_loss, test_accuracy; /* of the last evaluation, NaN before it */
+    double seconds, steps_per_second;                            /* of this process */
+} gk_progress;
+
+/* Every hook returns GK_OK, or a negative code that ends the run with that code. NULL hooks are skipped. */
+typedef struct gk_train_hooks {
+    void *context;
+    int (*metric)(void *context, int64_t step, const char *name, double value);
+    int (*event)(void *context, int64_t step, const char *kind, const char *detail);
+    int (*measure)(void *context, int64_t step, gk_model *model, bool last); /* at measure_every and at the end */
+    int (*checkpoint)(void *context, int64_t step, gk_model *model, bool last);
+    int (*progress)(void *context, const gk_progress *now); /* after each step */
+    bool (*stop)(void *context);                            /* true: checkpoint and return GK_INTERRUPTED */
+} gk_train_hooks;
+
+/* What the loop must remember across a resume (events are announced once). -1 = not yet. */
+typedef struct gk_train_state {
+    int64_t step;          /* steps done */
+    int64_t memorised, grokked; /* step of the event; grokked = first step with test accuracy >= .95 and staying */
+    int64_t held_since;    /* first step of the current stretch at or above stop_at */
+} gk_train_state;
+
+/* Trains from state->step to config's `steps`. Returns GK_OK, GK_INTERRUPTED, GK_DIVERGED (reason in
+ * gk_error_text) or what a hook returned. The state is up to date on every return. */
+int gk_train(const gk_method *method, gk_model *model, const gk_config *config, const gk_split *split,
+             const gk_train_hooks *hooks, gk_train_state *state);
+
+#endif
