@@ -84,6 +84,9 @@ typedef struct gk_method {
     int (*embed)(gk_model *m, double *out);               /* [embed_rows, p]: W_E^T, or W1's halves stacked */
     int (*heads)(gk_model *m);                            /* attention heads, 0 without attention */
     int (*without_head)(gk_model *m, const int32_t *cells, int n, int head, double *out); /* [n, p] */
+
+    /* Further metrics about how the last step went (an iterative solver's residual ...), through `value`; NULL for none. */
+    int (*report)(gk_model *m, int (*value)(void *context, const char *name, double v), void *context);
 } gk_method;
 
 /* The tables, joined into the list in src/registry.c. dtype GK_F32 or GK_F64 for the networks (the best

@@ -15,19 +15,25 @@ typedef struct gk_progress {
 typedef struct gk_train_hooks {
     void *context;
     int (*metric)(void *context, int64_t step, const char *name, double value);
+    /* A kind happens at one step; a later call moves it, step -1 withdraws it. */
     int (*event)(void *context, int64_t step, const char *kind, const char *detail);
     int (*measure)(void *context, int64_t step, gk_model *model, bool last); /* at measure_every and at the end */
-    int (*checkpoint)(void *context, int64_t step, gk_model *model, bool last);
+    /* keep: a checkpoint of the cadence or the last one; otherwise only what a resume needs (an interruption). */
+    int (*checkpoint)(void *context, int64_t step, gk_model *model, bool keep);
     int (*progress)(void *context, const gk_progress *now); /* after each step */
     bool (*stop)(void *context);                            /* true: checkpoint and return GK_INTERRUPTED */
 } gk_train_hooks;
 
 /* What the loop must remember across a resume (events are announced once). -1 = not yet. */
 typedef struct gk_train_state {
-    int64_t step;          /* steps done */
-    int64_t memorised, grokked; /* step of the event; grokked = first step with test accuracy >= .95 and staying */
-    int64_t held_since;    /* first step of the current stretch at or above stop_at */
+    int64_t step;       /* steps done */
+    bool fresh;         /* nothing was said about `step` yet: evaluate it before going on */
+    int64_t memorised;  /* first evaluated step with train accuracy >= .99 */
+    int64_t grokked;    /* first step of the current stretch with test accuracy >= .95 */
+    int64_t held_since; /* first step of the current stretch with test accuracy >= stop_at */
 } gk_train_state;
+
+static const gk_train_state GK_TRAIN_START = {0, true, -1, -1, -1};
 
 /* Trains from state->step to config's `steps`. Returns GK_OK, GK_INTERRUPTED, GK_DIVERGED (reason in
  * gk_error_text) or what a hook returned. The state is up to date on every return. */

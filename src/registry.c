@@ -1,0 +1,58 @@
+/* registry.c: the lists that join the rooms: methods, measures, shared settings. A new method or measure is one word here. */
+#include "gk_lab.h"
+
+#include <string.h>
+
+const char *const gk_method_names[] = {"mlp", "transformer", "rfm", NULL};
+
+const gk_method *gk_registry_method(const char *name, gk_dtype dtype)
+{
+    if (strcmp(name, "mlp") == 0) return gk_mlp_method(dtype);
+    if (strcmp(name, "transformer") == 0) return gk_transformer_method(dtype);
+    if (strcmp(name, "rfm") == 0) return gk_rfm_method();
+    const char *near = gk_text_nearest(name, gk_method_names);
+    gk_error(GK_USAGE, "unknown method '%s'%s%s%s; methods are mlp, transformer, rfm", name, near ? ", did you mean '" : "",
+             near ? near : "", near ? "'?" : "");
+    return NULL;
+}
+
+const gk_measure *const gk_measures[] = {&gk_measure_weights, &gk_measure_structure, NULL};
+
+const gk_key gk_shared_keys[] = {
+    {"op", GK_KEY_TEXT, "add", 0, 0, NULL, "operation: add, sub, mul, div or a polynomial in x and y such as x^2+x*y+y^2"},
+    {"p", GK_KEY_INT, "61", 2, 1009, NULL, "modulus; mul, div and discrete logarithms need a prime"},
+    {"train_fraction", GK_KEY_REAL, "0.5", 0, 1, NULL, "share of the defined pairs that is trained on"},
+    {"split_seed", GK_KEY_INT, "0", 0, 9007199254740992.0, NULL, "seed of the split"},
+    {"split_generator", GK_KEY_CHOICE, "philox", 0, 0, "philox|python", "how the split is drawn"},
+    {"split_file", GK_KEY_TEXT, "", 0, 0, NULL, "CSV x,y,z,part to read the split from instead"},
+    {"seed", GK_KEY_INT, "0", 0, 9007199254740992.0, NULL, "seed of initialisation and shuffles"},
+    {"steps", GK_KEY_INT, "50", 0, 1e12, NULL, "epochs or iterations"},
+    {"eval_every", GK_KEY_INT, "1", 0, 1e12, NULL, "steps between evaluations of loss and accuracy; 0: only at the end"},
+    {"measure_every", GK_KEY_INT, "5", 0, 1e12, NULL, "steps between measures and feature matrices; 0: only at the end"},
+    {"checkpoint_every", GK_KEY_INT, "10", 0, 1e12, NULL, "steps between checkpoints; 0: only at the end"},
+    {"stop_at", GK_KEY_REAL, "0", 0, 1, NULL, "stop once test accuracy is at least this for stop_hold steps; 0: never"},
+    {"stop_hold", GK_KEY_INT, "0", 0, 1e12, NULL, "steps for which stop_at must hold"},
+    {"threads", GK_KEY_INT, "0", 0, 1024, NULL, "threads; 0: one a core"},
+    {"dtype", GK_KEY_CHOICE, "float32", 0, 0, "float32|float64", "number type of the weights"},
+    {"init_file", GK_KEY_TEXT, "", 0, 0, NULL, "safetensors file with the weights to start from"},
+    {"name", GK_KEY_TEXT, "", 0, 0, NULL, "name of the run; default METHOD-OP-P"},
+    {0},
+};
+
+int gk_registry_config(gk_config *config, const char *method)
+{
+    const gk_method *m = gk_registry_method(method, GK_F32);
+    if (!m) return GK_USAGE;
+    gk_config_init(config);
+    int code = gk_config_add(config, gk_shared_keys);
+    return code == GK_OK ? gk_config_add(config, m->keys) : code;
+}
+
+int gk_registry_split(gk_split *split, const gk_config *config)
+{
+    const char *op = gk_config_text(config, "op"), *file = gk_config_text(config, "split_file");
+    const int p = (int)gk_config_int(config, "p");
+    if (file[0]) return gk_split_read(split, file, op, p);
+    return gk_split_make(split, op, p, gk_config_real(config, "train_fraction"),
+                         (uint64_t)gk_config_int(config, "split_seed"), gk_config_text(config, "split_generator"));
+}

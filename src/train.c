@@ -1,0 +1,148 @@
+/* train.c: step, evaluate, measure, checkpoint. One loop for every method; it never asks which one it has. */
+#include "gk_train.h"
+
+#include <math.h>
+#include <time.h>
+
+static const double MEMORISED_AT = 0.99, GROKKED_AT = 0.95;
+
+typedef struct loop {
+    const gk_method *method;
+    gk_model *model;
+    const gk_split *split;
+    const gk_train_hooks *hooks;
+    gk_train_state *state;
+    int64_t steps, eval_every, measure_every, checkpoint_every, stop_hold;
+    double stop_at;
+    gk_progress progress;
+} loop;
+
+static double now_seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* A cadence of 0 means only at the end. */
+static bool due(int64_t step, int64_t every) { return every > 0 && step % every == 0; }
+
+static int say(const loop *l, const char *name, double value)
+{
+    return l->hooks->metric ? l->hooks->metric(l->hooks->context, l->state->step, name, value) : GK_OK;
+}
+
+static int happen(const loop *l, int64_t step, const char *kind)
+{
+    return l->hooks->event ? l->hooks->event(l->hooks->context, step, kind, NULL) : GK_OK;
+}
+
+static int say_reported(void *context, const char *name, double value) { return say(context, name, value); }
+
+static int score_part(loop *l, const int32_t *cells, int n, const char *const names[3], gk_score *score)
+{
+    int code = l->method->score(l->model, cells, n, score);
+    if (code != GK_OK) return code;
+    if ((code = say(l, names[0], score->loss)) != GK_OK) return code;
+    if ((code = say(l, names[1], score->accuracy)) != GK_OK) return code;
+    if ((code = say(l, names[2], score->correct_loss)) != GK_OK) return code;
+    if (!isfinite(score->loss))
+        return gk_error(GK_DIVERGED, "%s is %g at step %lld", names[0], score->loss, (long long)l->state->step);
+    return GK_OK;
+}
+
+/* The start of the current stretch in which `accuracy` stays at or above `level`, or -1. */
+static int64_t stretch(int64_t since, int64_t step, double accuracy, double level)
+{
+    if (!(accuracy >= level)) return -1;
+    return since < 0 ? step : since;
+}
+
+static int evaluate(loop *l)
+{
+    static const char *const train_names[] = {"train_loss", "train_accuracy", "train_correct_loss"};
+    static const char *const test_names[] = {"test_loss", "test_accuracy", "test_correct_loss"};
+    gk_train_state *s = l->state;
+    gk_score train, test;
+    int code = score_part(l, l->split->train, l->split->n_train, train_names, &train);
+    if (code != GK_OK) return code;
+    l->progress.train_loss = train.loss;
+    l->progress.train_accuracy = train.accuracy;
+    if (s->memorised < 0 && train.accuracy >= MEMORISED_AT) {
+        s->memorised = s->step;
+        if ((code = happen(l, s->step, "memorised")) != GK_OK) return code;
+    }
+    if (l->split->n_test > 0) {
+        if ((code = score_part(l, l->split->test, l->split->n_test, test_names, &test)) != GK_OK) return code;
+        l->progress.test_loss = test.loss;
+        l->progress.test_accuracy = test.accuracy;
+        int64_t grokked = stretch(s->grokked, s->step, test.accuracy, GROKKED_AT);
+        if (grokked != s->grokked) {
+            s->grokked = grokked;
+            if ((code = happen(l, grokked, "grokked")) != GK_OK) return code;
+        }
+        s->held_since = stretch(s->held_since, s->step, test.accuracy, l->stop_at);
+    }
+    return l->method->report ? l->method->report(l->model, say_reported, l) : GK_OK;
+}
+
+/* After an evaluation: was stop_at reached and held for stop_hold steps? */
+static bool held(const loop *l)
+{
+    const gk_train_state *s = l->state;
+    return l->stop_at > 0 && s->held_since >= 0 && s->step - s->held_since >= l->stop_hold;
+}
+
+/* Everything that is due once the model stands at state->step. */
+static int visit(loop *l, bool *last)
+{
+    const gk_train_hooks *h = l->hooks;
+    const int64_t step = l->state->step;
+    int code = GK_OK;
+    bool evaluated = due(step, l->eval_every) || step >= l->steps;
+    if (evaluated && (code = evaluate(l)) != GK_OK) return code;
+    *last = step >= l->steps || (evaluated && held(l));
+    if (h->measure && (*last || due(step, l->measure_every)) &&
+        (code = h->measure(h->context, step, l->model, *last)) != GK_OK)
+        return code;
+    if (h->checkpoint && (*last || due(step, l->checkpoint_every)))
+        code = h->checkpoint(h->context, step, l->model, true);
+    return code;
+}
+
+int gk_train(const gk_method *method, gk_model *model, const gk_config *config, const gk_split *split,
+             const gk_train_hooks *hooks, gk_train_state *state)
+{
+    loop l = {.method = method, .model = model, .split = split, .hooks = hooks, .state = state};
+    l.steps = gk_config_int(config, "steps");
+    l.eval_every = gk_config_int(config, "eval_every");
+    l.measure_every = gk_config_int(config, "measure_every");
+    l.checkpoint_every = gk_config_int(config, "checkpoint_every");
+    l.stop_at = gk_config_real(config, "stop_at");
+    l.stop_hold = gk_config_int(config, "stop_hold");
+    l.progress = (gk_progress){.step = state->step, .steps = l.steps, .train_loss = NAN, .train_accuracy = NAN,
+                               .test_loss = NAN, .test_accuracy = NAN};
+    const double start = now_seconds();
+    const int64_t first = state->step;
+    bool last = state->step >= l.steps;
+    int code = GK_OK;
+    if (state->fresh) {
+        state->fresh = false;
+        if ((code = visit(&l, &last)) != GK_OK) return code;
+    }
+    while (!last) {
+        if (hooks->stop && hooks->stop(hooks->context)) {
+            if (hooks->checkpoint && (code = hooks->checkpoint(hooks->context, state->step, model, false)) != GK_OK)
+                return code;
+            return gk_error(GK_INTERRUPTED, "interrupted at step %lld", (long long)state->step);
+        }
+        if ((code = method->step(model, NULL)) != GK_OK) return code;
+        state->step++;
+        if ((code = visit(&l, &last)) != GK_OK) return code;
+        l.progress.step = state->step;
+        l.progress.seconds = now_seconds() - start;
+        l.progress.steps_per_second = (double)(state->step - first) / l.progress.seconds;
+        if (hooks->progress && (code = hooks->progress(hooks->context, &l.progress)) != GK_OK) return code;
+    }
+    return GK_OK;
+}
