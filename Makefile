@@ -63,7 +63,7 @@ TST_BIN := $(TST_SRC:tests/%.c=$(OBJ)/tests/%)
 SQL_OBJ := $(patsubst src/store/%.c,$(OBJ)/ext/%.o,$(wildcard src/store/sql_*.c))
 SQL_DEP := $(patsubst %.c,$(OBJ)/%.o,$(wildcard src/base/*.c src/algebra/*.c) src/store/npy.c src/store/zip.c)
 
-.PHONY: all lib deps run test check clean install reproduce bench bench-peers figures
+.PHONY: all lib deps run test check clean install
 all: $(OUT)/groklab $(OUT)/libgroklab.a $(OUT)/groklab_sql.so
 lib: $(OUT)/libgroklab.a
 
@@ -101,5 +101,59 @@ $(OUT)/groklab_sql.so: $(SQL_OBJ) $(SQL_DEP)
 $(OBJ)/tests/%: tests/%.c $(wildcard tests/*.h) $(OUT)/libgroklab.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_C) -Itests -I. $< $(OUT)/libgroklab.a $(LDLIBS) -lcmocka -o $@
+
+# ---- set-up ----
+# `make deps` installs what is missing and says so; `run` and `test` call it, so that each is one command on a new machine.
+APT := gcc pkg-config libopenblas-dev libsqlite3-dev zlib1g-dev libinih-dev libjansson-dev libsodium-dev libcairo2-dev libedit-dev libcmocka-dev sqlite3 binutils
+DNF := gcc pkgconf-pkg-config openblas-devel sqlite-devel zlib-devel inih-devel jansson-devel libsodium-devel cairo-devel libedit-devel libcmocka-devel sqlite binutils
+BREW := gcc pkg-config openblas sqlite zlib inih jansson libsodium cairo libedit cmocka
+deps:
+	@if command -v $(firstword $(CC)) >/dev/null && command -v sqlite3 >/dev/null && pkg-config --exists $(PKGS) cmocka 2>/dev/null; then :; \
+	elif command -v apt-get >/dev/null; then \
+	  echo "installing: $(APT)"; sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+	  { DEBIAN_FRONTEND=noninteractive $$sudo apt-get update -qq && \
+	    DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends $(APT) >/dev/null; }; \
+	elif command -v dnf >/dev/null; then echo "installing: $(DNF)"; sudo dnf install -y $(DNF); \
+	elif command -v brew >/dev/null; then echo "installing: $(BREW)"; brew install $(BREW); \
+	else echo "please install: $(APT)" >&2; exit 1; fi
+
+# ---- the main job, and the tests ----
+run: deps
+	@$(MAKE) --no-print-directory all
+	build/groklab run runs/first.ini
+
+CLI_TESTS := $(wildcard tests/cli/test_*.sh)
+test: deps
+	@$(MAKE) --no-print-directory all tests
+	@GROKLAB=$(abspath $(OUT)/groklab) GROKLAB_SQL=$(abspath $(OUT)/groklab_sql) tests/run.sh $(TST_BIN) $(CLI_TESTS) \
+	  "tests/house.sh $(OBJ)" $(if $(filter release,$(CONFIG)),$(OBJ)/tests/example)
+
+# The same tests under address and undefined-behaviour sanitizers, and without the fast paths.
+check: deps
+	@$(MAKE) --no-print-directory SAN=1 sanitized
+
+.PHONY: tests sanitized
+tests: $(TST_BIN) $(OBJ)/tests/example
+sanitized: all tests
+	@ASAN_OPTIONS=detect_leaks=1 GROKLAB=$(abspath $(OUT)/groklab) GROKLAB_SQL= tests/run.sh $(TST_BIN)
+
+# The public header is enough to use the library: an example that sees nothing else.
+$(OBJ)/tests/example: tests/example.c include/groklab.h $(OUT)/libgroklab.a
+	@mkdir -p $(@D)
+	$(CC) $(CSTD) $(WARN) $(OPT) -Iinclude $< $(OUT)/libgroklab.a -fopenmp $(LDLIBS) -o $@
+
+# ---- care of the tree ----
+clean:
+	rm -rf build
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 755 build/groklab $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 build/libgroklab.a $(DESTDIR)$(PREFIX)/lib/
+	install -m 755 build/groklab_sql.so $(DESTDIR)$(PREFIX)/lib/
+	install -m 644 include/groklab.h $(DESTDIR)$(PREFIX)/include/
+	build/groklab help --man > $(DESTDIR)$(PREFIX)/share/man/man1/groklab.1
+	printf 'prefix=%s\nName: groklab\nDescription: laboratory for grokking\nVersion: %s\nRequires.private: %s\nLibs: -L$${prefix}/lib -lgroklab\nLibs.private: -fopenmp -lm\nCflags: -I$${prefix}/include\n' \
+	  '$(PREFIX)' '$(VERSION)' '$(PKGS)' > $(DESTDIR)$(PREFIX)/lib/pkgconfig/groklab.pc
 
 -include $(shell find build -name '*.d' 2>/dev/null)

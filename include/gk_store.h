@@ -76,6 +76,9 @@ int gk_store_put_matrix(gk_store *s, int64_t run, int64_t step, const char *kind
  * alternating key, value, NULL-terminated, or NULL. */
 int gk_store_put_checkpoint(gk_store *s, int64_t run, int64_t step, const char *kind, const gk_tensor *tensors, int n,
                             const char *const *meta);
+/* The same from a finished safetensors stream. */
+int gk_store_put_checkpoint_raw(gk_store *s, int64_t run, int64_t step, const char *kind, const unsigned char *raw,
+                                size_t size);
 int gk_store_put_comparison(gk_store *s, int64_t run_a, int64_t step_a, const char *kind_a, int64_t run_b, int64_t step_b,
                             const char *kind_b, const char *measure, double value);
 

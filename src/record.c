@@ -1,0 +1,231 @@
+/* record.c: the queue between training and the store, and the thread that empties it. */
+#include "record.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef enum record_kind { METRIC, EVENT, MATRIX, CHECKPOINT, HEARTBEAT, COMMIT } record_kind;
+
+typedef struct record {
+    struct record *next;
+    record_kind kind;
+    int64_t step;
+    double value;          /* metric value, or seconds of a heartbeat */
+    char name[64];         /* of a metric, or kind of an event, matrix or checkpoint */
+    unsigned char *bytes;  /* event detail, matrix, or a checkpoint's safetensors stream */
+    size_t size;
+    int n;                 /* rows and columns of a matrix */
+} record;
+
+struct gk_recorder {
+    gk_store *store;
+    int64_t run;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t filled, drained;
+    record *open_head, *open_tail; /* said, not yet committed: the training thread's own */
+    record *head, *tail;           /* committed, under the lock */
+    size_t waiting;                /* bytes in the committed queue, under the lock */
+    bool finished;
+    int code; /* first failure of the writer, with its text */
+    char text[512];
+};
+
+/* Training waits when the writer is this far behind: memory stays bounded on a slow disk. */
+static const size_t WAITING_MAX = (size_t)32 << 20;
+
+static void record_free(record *c)
+{
+    if (c) free(c->bytes);
+    free(c);
+}
+
+static int write_one(gk_recorder *r, const record *c)
+{
+    gk_store *s = r->store;
+    switch (c->kind) {
+    case METRIC: return gk_store_put_metric(s, r->run, c->name, c->step, c->value);
+    case EVENT: return gk_store_put_event(s, r->run, c->name, c->step, (const char *)c->bytes);
+    case MATRIX:
+        return gk_store_put_matrix(s, r->run, c->step, c->name, (const double *)(const void *)c->bytes, c->n, c->n, GK_F64);
+    case CHECKPOINT: return gk_store_put_checkpoint_raw(s, r->run, c->step, c->name, c->bytes, c->size);
+    case HEARTBEAT: return gk_store_heartbeat(s, r->run, c->step, c->value);
+    case COMMIT: break;
+    }
+    return GK_OK;
+}
+
+/* Writes one committed transaction: the records of `c` up to and with its COMMIT. */
+static int write_transaction(gk_recorder *r, const record *c)
+{
+    int code = gk_store_begin(r->store);
+    if (code != GK_OK) return code;
+    for (; code == GK_OK && c->kind != COMMIT; c = c->next) code = write_one(r, c);
+    if (code == GK_OK) code = gk_store_commit(r->store);
+    if (code != GK_OK) gk_store_rollback(r->store);
+    return code;
+}
+
+static size_t free_transaction(record *c)
+{
+    size_t bytes = 0;
+    for (bool more = true; more;) {
+        record *next = c->next;
+        more = c->kind != COMMIT;
+        bytes += sizeof *c + c->size;
+        record_free(c);
+        c = next;
+    }
+    return bytes;
+}
+
+static void *writer(void *argument)
+{
+    gk_recorder *r = argument;
+    pthread_mutex_lock(&r->lock);
+    for (;;) {
+        while (!r->head && !r->finished) pthread_cond_wait(&r->filled, &r->lock);
+        if (!r->head) break;
+        record *first = r->head, *last = first;
+        while (last->kind != COMMIT) last = last->next;
+        const bool failed = r->code != GK_OK;
+        r->head = last->next;
+        if (!r->head) r->tail = NULL;
+        pthread_mutex_unlock(&r->lock);
+        const int code = failed ? GK_OK : write_transaction(r, first);
+        const size_t bytes = free_transaction(first);
+        pthread_mutex_lock(&r->lock);
+        r->waiting -= bytes;
+        if (code != GK_OK) {
+            r->code = code;
+            strncpy(r->text, gk_error_text(), sizeof r->text - 1);
+        }
+        pthread_cond_signal(&r->drained);
+    }
+    pthread_mutex_unlock(&r->lock);
+    return NULL;
+}
+
+int gk_recorder_start(gk_recorder **out, gk_store *store, int64_t run)
+{
+    gk_recorder *r = gk_calloc(1, sizeof *r);
+    if (!r) return GK_FAILED;
+    r->store = store;
+    r->run = run;
+    pthread_mutex_init(&r->lock, NULL);
+    pthread_cond_init(&r->filled, NULL);
+    pthread_cond_init(&r->drained, NULL);
+    if (pthread_create(&r->thread, NULL, writer, r) != 0) {
+        free(r);
+        return gk_error(GK_FAILED, "cannot start the thread that writes the database");
+    }
+    *out = r;
+    return GK_OK;
+}
+
+/* The writer's first failure, said again on this thread. */
+static int writer_code(gk_recorder *r)
+{
+    pthread_mutex_lock(&r->lock);
+    const int code = r->code;
+    pthread_mutex_unlock(&r->lock);
+    return code == GK_OK ? GK_OK : gk_error(code, "%s", r->text);
+}
+
+/* Appends a record that takes over `bytes`. */
+static int say(gk_recorder *r, record_kind kind, int64_t step, const char *name, double value, unsigned char *bytes,
+               size_t size, int n)
+{
+    record *c = gk_calloc(1, sizeof *c);
+    if (!c) {
+        free(bytes);
+        return GK_FAILED;
+    }
+    *c = (record){.kind = kind, .step = step, .value = value, .bytes = bytes, .size = size, .n = n};
+    if (name) strncpy(c->name, name, sizeof c->name - 1);
+    if (r->open_tail) r->open_tail->next = c;
+    else r->open_head = c;
+    r->open_tail = c;
+    return GK_OK;
+}
+
+static unsigned char *copy(const void *data, size_t size)
+{
+    unsigned char *bytes = gk_alloc(size, 1);
+    if (bytes) memcpy(bytes, data, size);
+    return bytes;
+}
+
+int gk_recorder_metric(gk_recorder *r, int64_t step, const char *name, double value)
+{
+    return say(r, METRIC, step, name, value, NULL, 0, 0);
+}
+
+int gk_recorder_event(gk_recorder *r, int64_t step, const char *kind, const char *detail)
+{
+    const size_t size = detail ? strlen(detail) + 1 : 0;
+    unsigned char *bytes = detail ? copy(detail, size) : NULL;
+    if (detail && !bytes) return GK_FAILED;
+    return say(r, EVENT, step, kind, 0, bytes, size, 0);
+}
+
+int gk_recorder_matrix(gk_recorder *r, int64_t step, const char *kind, const double *data, int n)
+{
+    const size_t size = (size_t)n * (size_t)n * sizeof *data;
+    unsigned char *bytes = copy(data, size);
+    return bytes ? say(r, MATRIX, step, kind, 0, bytes, size, n) : GK_FAILED;
+}
+
+int gk_recorder_checkpoint(gk_recorder *r, int64_t step, const char *kind, const gk_tensor *tensors, int n,
+                           const char *const *meta)
+{
+    unsigned char *bytes;
+    size_t size;
+    int code = gk_safetensors_write(tensors, n, meta, &bytes, &size);
+    return code == GK_OK ? say(r, CHECKPOINT, step, kind, 0, bytes, size, 0) : code;
+}
+
+int gk_recorder_heartbeat(gk_recorder *r, int64_t step, double seconds)
+{
+    return say(r, HEARTBEAT, step, NULL, seconds, NULL, 0, 0);
+}
+
+int gk_recorder_commit(gk_recorder *r)
+{
+    if (!r->open_head) return writer_code(r);
+    int code = say(r, COMMIT, 0, NULL, 0, NULL, 0, 0);
+    if (code != GK_OK) return code;
+    size_t bytes = 0;
+    for (const record *c = r->open_head; c; c = c->next) bytes += sizeof *c + c->size;
+    pthread_mutex_lock(&r->lock);
+    while (r->waiting > WAITING_MAX && r->code == GK_OK) pthread_cond_wait(&r->drained, &r->lock);
+    if (r->tail) r->tail->next = r->open_head;
+    else r->head = r->open_head;
+    r->tail = r->open_tail;
+    r->waiting += bytes;
+    r->open_head = r->open_tail = NULL;
+    pthread_cond_signal(&r->filled);
+    pthread_mutex_unlock(&r->lock);
+    return writer_code(r);
+}
+
+int gk_recorder_finish(gk_recorder *r)
+{
+    if (!r) return GK_OK;
+    pthread_mutex_lock(&r->lock);
+    r->finished = true;
+    pthread_cond_signal(&r->filled);
+    pthread_mutex_unlock(&r->lock);
+    pthread_join(r->thread, NULL);
+    const int code = writer_code(r);
+    for (record *c = r->open_head, *next; c; c = next) {
+        next = c->next;
+        record_free(c);
+    }
+    pthread_mutex_destroy(&r->lock);
+    pthread_cond_destroy(&r->filled);
+    pthread_cond_destroy(&r->drained);
+    free(r);
+    return code;
+}
