@@ -2,6 +2,8 @@
 #ifndef GK_BASE_H
 #define GK_BASE_H
 
+#include "groklab.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -20,24 +22,11 @@
 #define GK_HOT
 #endif
 
-/* ---- errors: a function that can fail for a reason outside the code returns GK_OK or a negative code ---- */
-
-enum {
-    GK_OK = 0,
-    GK_FAILED = -1,      /* anything without a code of its own: I/O, a corrupt file, no memory */
-    GK_USAGE = -2,       /* the caller's input is wrong: a value, a key, a name */
-    GK_NOTFOUND = -3,    /* no such run, split, checkpoint, matrix */
-    GK_DIFFERS = -4,     /* two things that must be equal are not: runs without a common split */
-    GK_BUSY = -5,        /* the database is locked, or newer than this program */
-    GK_DIVERGED = -6,    /* a non-finite loss or a factorisation that failed */
-    GK_INTERRUPTED = -7, /* stopped on request, after a clean checkpoint */
-};
+/* ---- errors: a function that can fail for a reason outside the code returns GK_OK or a negative code. The codes and
+ * gk_error_text(), which gives back the line, are public: groklab.h. ---- */
 
 /* Keeps one line of text for this thread (what, where, what would be accepted) and returns `code`. */
 int gk_error(int code, const char *fmt, ...) GK_PRINTF(2, 3);
-
-/* The line kept last on this thread; "" if none. Borrowed until the next gk_error on the thread. */
-const char *gk_error_text(void);
 
 /* Like malloc/calloc, but failure leaves a line in gk_error_text(). The result is freed with free(). */
 void *gk_alloc(size_t count, size_t item);  /* not cleared, 64-byte aligned */

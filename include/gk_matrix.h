@@ -32,7 +32,6 @@ int gk_effective_rank(const double *a, int n, double *out);
 
 double gk_norm_sq(const double *a, size_t n);         /* sum of squares */
 double gk_trace(const double *a, int n);
-double gk_cosine(const double *a, const double *b, size_t n);  /* 0 if either is zero */
 double gk_pearson(const double *a, const double *b, size_t n);
 void gk_drop_diagonal(double *a, int n);              /* sets the diagonal to 0 */
 /* out [r1-r0, c1-c0] = a[r0:r1, c0:c1] */
@@ -43,7 +42,8 @@ void gk_block(double *out, const double *a, int lda, int r0, int r1, int c0, int
 void gk_blas_threads(int n);          /* of the BLAS inside this process; 1 inside and around OpenMP regions */
 const char *gk_blas_core(void);       /* e.g. "SkylakeX"; borrowed */
 /* The OPENBLAS_CORETYPE that this CPU deserves, or NULL when the library picks well by itself: OpenBLAS 0.3.21 takes
- * newer AVX-512 CPUs for Haswell. It is read when the library loads, so `cli` sets it and executes itself again. */
+ * newer AVX-512 CPUs for Haswell. It is read when the library loads, so `cli` sets it and executes itself again; it says
+ * what is best whatever the user's environment says, so the caller must leave a variable alone that is set already. */
 const char *gk_blas_core_wanted(void);
 
 #endif
