@@ -11,11 +11,11 @@ typedef struct gk_metric_name {
     const char *description;
 } gk_metric_name;
 
-/* Key frequencies and final matrices that some measures refer to; filled once the final model is known, else empty. */
+/* Key frequencies and final matrices that some measures refer to: fixed from the final model (gk_reference_of). */
 typedef struct gk_reference {
     int n_key;
-    int key[256];          /* key frequencies, ascending */
-    const double *final_m; /* [2p,2p] the final feature matrix, NULL while unknown */
+    int key[512];    /* key frequencies, ascending */
+    double *final_m; /* [2p,2p] the final feature matrix (metric of the RFM, else sqrt_agop), NULL if there is none */
 } gk_reference;
 
 typedef struct gk_probe gk_probe;
@@ -25,6 +25,10 @@ int gk_probe_new(gk_probe **out, const gk_method *method, gk_model *model, const
 void gk_probe_free(gk_probe *probe);
 /* The model moved on: forget what was computed, keep the memory. */
 void gk_probe_renew(gk_probe *probe);
+
+/* Fixes the reference from the final model's probe; to be freed with gk_reference_free. */
+int gk_reference_of(gk_probe *final, gk_reference *out);
+void gk_reference_free(gk_reference *reference);
 
 /* Where measures put their values. Both hooks return GK_OK or a negative code that is passed on. */
 typedef struct gk_sink {

@@ -2,6 +2,8 @@
 #include "gk_lab.h"
 
 #include "record.h"
+#include "remeasure.h"
+#include "revive.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -173,7 +175,8 @@ static int train_recorded(gk_store *store, int64_t run, lab_run *r)
     }
     gk_probe_free(r->probe);
     r->probe = NULL;
-    return code;
+    /* What refers to the final model can be measured only now, on the checkpoints. */
+    return code == GK_OK ? gk_remeasure_reference(store, run) : code;
 }
 
 static int close_run(gk_store *store, int64_t run, const lab_run *r, int code)
@@ -183,52 +186,6 @@ static int close_run(gk_store *store, int64_t run, const lab_run *r, int code)
     if (code != GK_OK) gk_error(code, "%s", reason ? reason : "out of memory");
     free(reason);
     return code == GK_OK ? ended : code;
-}
-
-static int read_file(const char *path, unsigned char **out, size_t *size)
-{
-    FILE *f = fopen(path, "rb");
-    if (!f) return gk_error(GK_NOTFOUND, "cannot open '%s': %s", path, strerror(errno));
-    unsigned char *data = NULL;
-    long end = -1;
-    if (fseek(f, 0, SEEK_END) == 0) end = ftell(f);
-    if (end >= 0 && (data = gk_alloc((size_t)end + 1, 1))) {
-        rewind(f);
-        if (fread(data, 1, (size_t)end, f) != (size_t)end) {
-            free(data);
-            data = NULL;
-        }
-    }
-    fclose(f);
-    if (!data) return gk_error(GK_FAILED, "cannot read '%s'", path);
-    *out = data;
-    *size = (size_t)end;
-    return GK_OK;
-}
-
-/* Overwrites the model's tensors of `set` with a safetensors stream. */
-static int load_tensors(const gk_method *method, gk_model *model, gk_tensor_set set, const unsigned char *raw, size_t size,
-                        int64_t step)
-{
-    gk_tensor tensors[GK_TENSORS_MAX];
-    const int n = method->tensors(model, set, tensors);
-    int code = gk_safetensors_read(raw, size, tensors, n);
-    return code == GK_OK ? method->loaded(model, set, step) : code;
-}
-
-static int load_init_file(const gk_method *method, gk_model *model, const char *path)
-{
-    unsigned char *raw;
-    size_t size;
-    int code = read_file(path, &raw, &size);
-    if (code != GK_OK) return code;
-    code = load_tensors(method, model, GK_WEIGHTS, raw, size, 0);
-    free(raw);
-    if (code == GK_OK) return GK_OK;
-    char *why = gk_text("%s", gk_error_text());
-    code = gk_error(code, "init_file '%s': %s", path, why ? why : "");
-    free(why);
-    return code;
 }
 
 /* Resolves what the user left open, so that the stored settings say what was done. */
@@ -248,11 +205,6 @@ static int settle_config(gk_config *config, const char *method)
     return code;
 }
 
-static gk_dtype dtype_of(const gk_config *config)
-{
-    return gk_config_is(config, "dtype", "float64") ? GK_F64 : GK_F32;
-}
-
 int gk_lab_train(gk_store *store, const char *method, const gk_config *given, const gk_lab_hooks *hooks, int64_t *run)
 {
     lab_run r = {.state = GK_TRAIN_START, .hooks = hooks};
@@ -264,105 +216,24 @@ int gk_lab_train(gk_store *store, const char *method, const gk_config *given, co
     if (code != GK_OK) return code;
     if ((code = settle_config(&config, method)) != GK_OK) goto free_config;
     code = GK_USAGE;
-    if (!(r.method = gk_registry_method(method, dtype_of(&config)))) goto free_config;
+    if (!(r.method = gk_registry_method(method, gk_revive_dtype(&config)))) goto free_config;
     if ((code = gk_registry_split(&split, &config)) != GK_OK) goto free_config;
     r.config = &config;
     r.split = &split;
     if ((code = r.method->init(&r.model, &config, &split)) != GK_OK) goto free_split;
     const char *init_file = gk_config_text(&config, "init_file");
-    if (init_file[0] && (code = load_init_file(r.method, r.model, init_file)) != GK_OK) goto free_model;
+    if (init_file[0] && (code = gk_revive_init_file(r.method, r.model, init_file)) != GK_OK) goto free_model;
 
     if ((code = describe_metrics(store)) != GK_OK) goto free_model;
     if ((code = gk_store_put_split(store, &split, &split_id)) != GK_OK) goto free_model;
     if ((code = gk_store_new_run(store, r.method, &config, split_id, -1, run)) != GK_OK) goto free_model;
     code = close_run(store, *run, &r, train_recorded(store, *run, &r));
-    if (code == GK_OK) code = gk_lab_refer(store, *run, r.method, r.model, &split, &config);
 free_model:
     r.method->free(r.model);
 free_split:
     gk_split_free(&split);
 free_config:
     gk_config_free(&config);
-    return code;
-}
-
-/* ---- back from the store ---- */
-
-static int restore_split(gk_store *store, int64_t id, gk_split *split)
-{
-    gk_stored_split stored;
-    int code = gk_store_get_split(store, id, &stored);
-    if (code != GK_OK) return code;
-    code = gk_split_restore(split, stored.op, stored.p, stored.train_fraction, stored.seed, stored.generator, stored.train,
-                            stored.n_train);
-    if (code == GK_OK && strcmp(split->sha256, stored.sha256) != 0) {
-        gk_split_free(split);
-        code = gk_error(GK_FAILED, "split %" PRId64 " of '%s' does not have the hash it was stored under; `groklab doctor` tells more",
-                        id, gk_store_path(store));
-    }
-    gk_stored_split_free(&stored);
-    return code;
-}
-
-/* Settings, split and a fresh model of a stored run. */
-static int rebuild(gk_store *store, const gk_run_row *row, gk_revived *out)
-{
-    int code = gk_registry_config(&out->config, row->method);
-    if (code != GK_OK) return code;
-    if ((code = gk_store_get_config(store, row->id, &out->config)) != GK_OK) goto free_config;
-    if ((code = restore_split(store, row->split_id, &out->split)) != GK_OK) goto free_config;
-    code = GK_FAILED;
-    if ((out->method = gk_registry_method(row->method, dtype_of(&out->config))) &&
-        (code = out->method->init(&out->model, &out->config, &out->split)) == GK_OK)
-        return GK_OK;
-    gk_split_free(&out->split);
-free_config:
-    gk_config_free(&out->config);
-    return code;
-}
-
-void gk_revived_free(gk_revived *r)
-{
-    if (!r || !r->method) return;
-    r->method->free(r->model);
-    gk_split_free(&r->split);
-    gk_config_free(&r->config);
-    r->method = NULL;
-}
-
-/* Brings a checkpoint of a stored run into a model; the metadata of its stream into `state` if that is asked for. */
-static int load_checkpoint(gk_store *store, int64_t run, gk_tensor_set set, int64_t step, gk_revived *r,
-                           gk_train_state *state)
-{
-    unsigned char *raw;
-    size_t size;
-    int code = gk_store_get_checkpoint(store, run, step, set == GK_STATE ? "state" : "weights", &raw, &size, &r->step);
-    if (code != GK_OK) return code;
-    code = load_tensors(r->method, r->model, set, raw, size, r->step);
-    if (state) {
-        int64_t *const slots[] = {&state->memorised, &state->grokked, &state->held_since};
-        static const char *const keys[] = {"memorised", "grokked", "held_since"};
-        for (int i = 0; i < 3; i++) {
-            char *text = gk_safetensors_meta(raw, size, keys[i]);
-            if (text) gk_text_int(text, slots[i]);
-            free(text);
-        }
-        state->step = r->step;
-        state->fresh = false;
-    }
-    free(raw);
-    return code;
-}
-
-int gk_lab_revive(gk_store *store, int64_t run, int64_t step, gk_revived *out)
-{
-    *out = (gk_revived){0};
-    gk_run_row row;
-    int code = gk_store_get_run(store, run, &row);
-    if (code != GK_OK) return code;
-    if ((code = rebuild(store, &row, out)) == GK_OK && (code = load_checkpoint(store, run, GK_WEIGHTS, step, out, NULL)) != GK_OK)
-        gk_revived_free(out);
-    gk_run_row_free(&row);
     return code;
 }
 
@@ -387,11 +258,11 @@ int gk_lab_resume(gk_store *store, int64_t run, const gk_lab_hooks *hooks)
     lab_run r = {.state = GK_TRAIN_START, .hooks = hooks};
     int code = gk_store_get_run(store, run, &row);
     if (code != GK_OK) return code;
-    if ((code = check_idle(&row)) != GK_OK || (code = rebuild(store, &row, &back)) != GK_OK) goto free_row;
-    code = load_checkpoint(store, run, GK_STATE, -1, &back, &r.state);
+    if ((code = check_idle(&row)) != GK_OK || (code = gk_revive_fresh(store, &row, &back)) != GK_OK) goto free_row;
+    code = gk_revive_load(store, run, GK_STATE, -1, &back, &r.state);
     if (code == GK_NOTFOUND) { /* killed before its first checkpoint: from the start */
         const char *init_file = gk_config_text(&back.config, "init_file");
-        code = init_file[0] ? load_init_file(back.method, back.model, init_file) : GK_OK;
+        code = init_file[0] ? gk_revive_init_file(back.method, back.model, init_file) : GK_OK;
     }
     if (code != GK_OK) goto free_back;
     if ((code = gk_store_rewind(store, run, r.state.fresh ? -1 : r.state.step)) != GK_OK) goto free_back;
@@ -401,7 +272,6 @@ int gk_lab_resume(gk_store *store, int64_t run, const gk_lab_hooks *hooks)
     r.config = &back.config;
     if ((code = gk_store_put_event(store, run, "resumed", r.state.step, NULL)) != GK_OK) goto free_back;
     code = close_run(store, run, &r, train_recorded(store, run, &r));
-    if (code == GK_OK) code = gk_lab_refer(store, run, r.method, r.model, &back.split, &back.config);
 free_back:
     gk_revived_free(&back);
 free_row:

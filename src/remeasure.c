@@ -1,0 +1,189 @@
+/* remeasure.c: measures on stored checkpoints: after a run, or whenever someone asks. */
+#include "remeasure.h"
+
+#include "record.h"
+#include "revive.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* Which values are wanted: with `only`, the named families and metrics; else all families, or those of a finished run. */
+typedef struct wanted {
+    const char *const *only;
+    bool waiting; /* by default, and waiting for the reference */
+} wanted;
+
+typedef struct remeasure {
+    gk_recorder *recorder;
+    const wanted *wanted;
+    const gk_measure *family;
+    int64_t step;
+    int values;
+} remeasure;
+
+static bool named(const char *const *only, const char *name)
+{
+    for (; *only; only++)
+        if (strcmp(*only, name) == 0) return true;
+    return false;
+}
+
+static bool want_family(const wanted *w, const gk_measure *m)
+{
+    if (w->waiting) return m->by_default && m->needs_reference;
+    if (!w->only || named(w->only, m->family)) return true;
+    for (const gk_metric_name *n = m->names; n->name; n++)
+        if (named(w->only, n->name)) return true;
+    return false;
+}
+
+static int put_value(void *context, const char *name, double value)
+{
+    remeasure *r = context;
+    if (r->wanted->only && !named(r->wanted->only, r->family->family) && !named(r->wanted->only, name)) return GK_OK;
+    r->values++;
+    return gk_recorder_metric(r->recorder, r->step, name, value);
+}
+
+static int put_matrix(void *context, const char *kind, const double *data, int n)
+{
+    remeasure *r = context;
+    return gk_recorder_matrix(r->recorder, r->step, kind, data, n);
+}
+
+static int put_event(void *context, const char *kind, const char *detail)
+{
+    remeasure *r = context;
+    return gk_recorder_event(r->recorder, r->step, kind, detail);
+}
+
+typedef struct checkpoint_list {
+    int64_t *steps;
+    bool *bare; /* no matrix is stored at that step */
+    size_t n, room;
+} checkpoint_list;
+
+static int take_step(void *context, int columns, const char *const *names, const gk_cell *cells)
+{
+    checkpoint_list *l = context;
+    (void)columns;
+    (void)names;
+    if (!cells) return GK_OK;
+    if (l->n == l->room) {
+        const size_t room = l->room ? 2 * l->room : 64;
+        int64_t *steps = realloc(l->steps, room * sizeof *steps);
+        if (steps) l->steps = steps;
+        bool *bare = realloc(l->bare, room * sizeof *bare);
+        if (bare) l->bare = bare;
+        if (!steps || !bare) return gk_error(GK_FAILED, "out of memory");
+        l->room = room;
+    }
+    l->steps[l->n] = cells[0].integer;
+    l->bare[l->n++] = cells[1].integer != 0;
+    return GK_OK;
+}
+
+static int list_checkpoints(gk_store *store, int64_t run, checkpoint_list *out)
+{
+    char id[24];
+    snprintf(id, sizeof id, "%" PRId64, run);
+    const char *const params[] = {id, NULL};
+    return gk_store_query(store,
+                          "SELECT step, NOT EXISTS (SELECT 1 FROM matrix m WHERE m.run_id = c.run_id AND m.step = c.step)"
+                          " FROM checkpoint c WHERE run_id = CAST(?1 AS INTEGER) AND kind = 'weights' ORDER BY step",
+                          params, take_step, out);
+}
+
+static double now_seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+enum { FAMILIES_MAX = 64 };
+
+typedef struct family_cost {
+    double seconds;
+    int values;
+} family_cost;
+
+/* All wanted families on the model as it stands. */
+static int measure_step(remeasure *r, gk_probe *probe, const gk_reference *reference, bool matrices, family_cost *cost)
+{
+    const gk_sink sink = {r, put_value, put_matrix, put_event};
+    for (int i = 0; gk_measures[i] && i < FAMILIES_MAX; i++) {
+        if (!want_family(r->wanted, gk_measures[i])) continue;
+        const double start = now_seconds();
+        r->family = gk_measures[i];
+        r->values = 0;
+        int code = r->family->compute(probe, reference, &sink);
+        if (code != GK_OK) return code;
+        cost[i].seconds += now_seconds() - start;
+        cost[i].values += r->values;
+    }
+    return matrices ? gk_measure_matrices(probe, &sink) : GK_OK;
+}
+
+static int remeasure_run(gk_store *store, int64_t run, const wanted *w, gk_measured_fn *report, void *context)
+{
+    checkpoint_list list = {0};
+    gk_revived back;
+    gk_probe *probe = NULL;
+    gk_reference reference = {0};
+    remeasure r = {.wanted = w};
+    family_cost cost[FAMILIES_MAX] = {{0}};
+    int code = list_checkpoints(store, run, &list);
+    if (code != GK_OK) goto free_list;
+    if (list.n == 0) {
+        code = w->waiting ? GK_OK : gk_error(GK_NOTFOUND, "run %" PRId64 " has no weights checkpoint to measure", run);
+        goto free_list;
+    }
+    if ((code = gk_lab_revive(store, run, -1, &back)) != GK_OK) goto free_list;
+    if ((code = gk_probe_new(&probe, back.method, back.model, &back.split, &back.config)) != GK_OK) goto free_back;
+    if ((code = gk_reference_of(probe, &reference)) != GK_OK) goto free_probe;
+    /* Nothing is committed, so the recorder does not touch the store, before all checkpoints are read. */
+    if ((code = gk_recorder_start(&r.recorder, store, run)) != GK_OK) goto free_probe;
+    for (size_t i = 0; code == GK_OK && i < list.n; i++) {
+        r.step = list.steps[i];
+        if ((code = gk_revive_load(store, run, GK_WEIGHTS, r.step, &back, NULL)) != GK_OK) break;
+        gk_probe_renew(probe);
+        code = measure_step(&r, probe, &reference, list.bare[i] && !w->waiting && !w->only, cost);
+    }
+    if (code == GK_OK) code = gk_recorder_commit(r.recorder);
+    const int written = gk_recorder_finish(r.recorder);
+    if (code == GK_OK) code = written;
+    for (int i = 0; code == GK_OK && report && gk_measures[i] && i < FAMILIES_MAX; i++)
+        if (want_family(w, gk_measures[i])) report(context, gk_measures[i]->family, cost[i].seconds, cost[i].values);
+free_probe:
+    gk_reference_free(&reference);
+    gk_probe_free(probe);
+free_back:
+    gk_revived_free(&back);
+free_list:
+    free(list.steps);
+    free(list.bare);
+    return code;
+}
+
+int gk_remeasure_reference(gk_store *store, int64_t run)
+{
+    const wanted w = {.waiting = true};
+    return remeasure_run(store, run, &w, NULL, NULL);
+}
+
+int gk_lab_measure(gk_store *store, int64_t run, const char *const *only, gk_measured_fn *report, void *context)
+{
+    const wanted w = {.only = only};
+    for (const char *const *name = only; name && *name; name++) {
+        const char *const one[] = {*name, NULL};
+        const wanted asked = {.only = one};
+        bool known = false;
+        for (const gk_measure *const *m = gk_measures; *m; m++) known = known || want_family(&asked, *m);
+        if (!known) return gk_error(GK_USAGE, "unknown measure '%s'; `groklab measure --list` names them", *name);
+    }
+    return remeasure_run(store, run, &w, report, context);
+}
