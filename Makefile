@@ -32,7 +32,7 @@ PKGC    = $(shell pkg-config --cflags $(PKGS))
 PKGL    = $(shell pkg-config --libs $(PKGS))
 CPPF    = -Iinclude -DGK_VERSION='"$(VERSION)"' $(DEFS) $(patsubst -I%,-isystem %,$(PKGC))
 CFLAGS  ?= -g
-ALL_C   = $(CSTD) $(WARN) $(OPT) -fno-math-errno -fopenmp -fPIC -MMD -MP $(CPPF) $(CFLAGS)
+ALL_C   = $(CSTD) $(WARN) $(OPT) -fno-math-errno -fno-trapping-math -fopenmp -fPIC -MMD -MP $(CPPF) $(CFLAGS)
 LDLIBS  = $(PKGL) -lm
 LINK    = $(CC) $(OPT) -fopenmp $(LDFLAGS)
 

@@ -3,7 +3,6 @@
 #include "blas.h"
 
 #include <cblas.h>
-#include <stdlib.h>
 #include <string.h>
 
 void gk_blas_threads(int n)
@@ -40,8 +39,8 @@ const char *gk_blas_core_wanted(void)
     static const char *const narrow[] = {"Haswell",  "Zen",   "Excavator", "Steamroller", "Sandybridge", "Nehalem",
                                          "Prescott", "Core2", "Barcelona", "Katmai",      "Unknown"};
 
-    /* What the user chose stands; and without run-time choice of kernels the variable would change nothing. */
-    if (getenv("OPENBLAS_CORETYPE") || !strstr(openblas_get_config(), "DYNAMIC_ARCH") || !has_avx512()) return NULL;
+    /* Without run-time choice of kernels the variable would change nothing. */
+    if (!strstr(openblas_get_config(), "DYNAMIC_ARCH") || !has_avx512()) return NULL;
     const char *core = openblas_get_corename();
     for (size_t i = 0; i < sizeof narrow / sizeof *narrow; i++) {
         if (!strcmp(core, narrow[i])) return "SkylakeX";
