@@ -108,9 +108,10 @@ static bool is_clean_text(const char *text)
 
 static bool is_choice(const char *choices, const char *text)
 {
-    size_t n = strlen(text);
+    size_t n = strcspn(text, "|");
+    if (n == 0 || text[n]) return false;
     for (const char *c = choices; c; c = strchr(c, '|') ? strchr(c, '|') + 1 : NULL) {
-        if (strncmp(c, text, n) == 0 && (c[n] == '|' || c[n] == '\0')) return n > 0;
+        if (strncmp(c, text, n) == 0 && (c[n] == '|' || c[n] == '\0')) return true;
     }
     return false;
 }
