@@ -45,8 +45,8 @@ static int load_tensors(const gk_method *method, gk_model *model, gk_tensor_set 
 
 int gk_revive_init_file(const gk_method *method, gk_model *model, const char *path)
 {
-    unsigned char *raw;
-    size_t size;
+    unsigned char *raw = NULL;
+    size_t size = 0;
     int code = read_file(path, &raw, &size);
     if (code != GK_OK) return code;
     code = load_tensors(method, model, GK_WEIGHTS, raw, size, 0);
