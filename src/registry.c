@@ -3,16 +3,22 @@
 
 #include <string.h>
 
+static const gk_method *rfm_method(gk_dtype dtype)
+{
+    (void)dtype; /* double throughout */
+    return gk_rfm_method();
+}
+
 const char *const gk_method_names[] = {"mlp", "transformer", "rfm", NULL};
+static const gk_method *(*const method_tables[])(gk_dtype) = {gk_mlp_method, gk_transformer_method, rfm_method};
 
 const gk_method *gk_registry_method(const char *name, gk_dtype dtype)
 {
-    if (strcmp(name, "mlp") == 0) return gk_mlp_method(dtype);
-    if (strcmp(name, "transformer") == 0) return gk_transformer_method(dtype);
-    if (strcmp(name, "rfm") == 0) return gk_rfm_method();
+    for (int i = 0; gk_method_names[i]; i++)
+        if (strcmp(name, gk_method_names[i]) == 0) return method_tables[i](dtype);
     const char *near = gk_text_nearest(name, gk_method_names);
-    gk_error(GK_USAGE, "unknown method '%s'%s%s%s; methods are mlp, transformer, rfm", name, near ? ", did you mean '" : "",
-             near ? near : "", near ? "'?" : "");
+    if (near) gk_error(GK_USAGE, "unknown method '%s', did you mean '%s'?", name, near);
+    else gk_error(GK_USAGE, "unknown method '%s'; methods are mlp, transformer and rfm", name);
     return NULL;
 }
 
