@@ -55,7 +55,7 @@ static const struct generator *find_generator(const char *name)
     }
     const char *nearest = gk_text_nearest(name, names);
     gk_error(GK_USAGE, "unknown split generator \"%s\"%s%s%s; accepted: philox, python (or a split file)", name,
-             nearest ? ", did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+             nearest ? " (did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?)" : "");
     return NULL;
 }
 
@@ -108,12 +108,10 @@ static int count_train(const gk_task *t, double train_fraction, int *n_train)
     *n_train = (int)floor(train_fraction * t->n_pairs);
     bool has_train = *n_train > 0, has_test = *n_train < t->n_pairs || train_fraction == 1;
     if (has_train && has_test) return GK_OK;
-    char least[32];
-    gk_text_from_real(1.0 / t->n_pairs, least);
     return gk_error(GK_USAGE,
-                    "train_fraction = %s of the %d pairs of %s mod %d leaves no %s pair; accepted: a number from %s to "
-                    "below 1 that leaves pairs to both parts, or 1",
-                    text, t->n_pairs, t->op, t->p, has_train ? "test" : "train", least);
+                    "train_fraction = %s of the %d pairs of %s mod %d leaves no %s pair; accepted: above 1/%d and "
+                    "below 1, or 1 for no test pairs at all",
+                    text, t->n_pairs, t->op, t->p, has_train ? "test" : "train", t->n_pairs);
 }
 
 int gk_split_make(gk_split *s, const char *op, int p, double train_fraction, uint64_t seed, const char *generator)

@@ -38,7 +38,7 @@ static int refuse_name(const char *op)
     return gk_error(GK_USAGE,
                     "unknown operation \"%s\"%s%s%s; accepted: add, sub, mul, div or a polynomial in x and y such as "
                     "x^2+x*y+y^2",
-                    op, nearest ? ", did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+                    op, nearest ? " (did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?)" : "");
 }
 
 /* The expression that `op` stands for, checked against p. */
