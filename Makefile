@@ -36,6 +36,13 @@ ALL_C   = $(CSTD) $(WARN) $(OPT) -fno-math-errno -fno-trapping-math -fopenmp -fP
 LDLIBS  = $(PKGL) -lm
 LINK    = $(CC) $(OPT) -fopenmp $(LDFLAGS)
 
+# One short line a file; V=1 shows the commands.
+ifeq ($(V),1)
+run_cmd = $(2)
+else
+run_cmd = @echo '  $(1) $@' && $(2)
+endif
+
 # ---- sources: a new file in a room is found by itself ----
 LIB_SRC := $(wildcard src/*.c src/base/*.c src/algebra/*.c src/task/*.c src/measure/*.c src/store/*.c src/plot/*.c rfm/*.c)
 CLI_SRC := $(wildcard src/cli/*.c)
@@ -69,38 +76,38 @@ lib: $(OUT)/libgroklab.a
 
 $(OBJ)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_C) -c $< -o $@
+	$(call run_cmd,CC  ,$(CC) $(ALL_C) -c $< -o $@)
 
 $(OBJ)/nets/select.o: nets/select.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_C) $(NETDEFS) -c $< -o $@
+	$(call run_cmd,CC  ,$(CC) $(ALL_C) $(NETDEFS) -c $< -o $@)
 
 define net_rule
 $(OBJ)/nets/%.$(1).o: nets/%.c
 	@mkdir -p $$(@D)
-	$$(CC) $$(ALL_C) $$(ARCH_$(lastword $(subst _, ,$(1)))) -DGK_REAL=$$(REAL_$(firstword $(subst _, ,$(1)))) -DGK_REAL_$(firstword $(subst _, ,$(1))) -DGK_ISA_$(lastword $(subst _, ,$(1))) -DGK_VARIANT=$(1) -c $$< -o $$@
+	$$(call run_cmd,CC  ,$$(CC) $$(ALL_C) $$(ARCH_$(lastword $(subst _, ,$(1)))) -DGK_REAL=$$(REAL_$(firstword $(subst _, ,$(1)))) -DGK_REAL_$(firstword $(subst _, ,$(1))) -DGK_ISA_$(lastword $(subst _, ,$(1))) -DGK_VARIANT=$(1) -c $$< -o $$@)
 endef
 $(foreach v,$(VARIANTS),$(eval $(call net_rule,$(v))))
 
 # The SQL functions once more, as a loadable extension (sqlite3ext.h instead of sqlite3.h).
 $(OBJ)/ext/%.o: src/store/%.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_C) -DGK_SQL_EXTENSION -c $< -o $@
+	$(call run_cmd,CC  ,$(CC) $(ALL_C) -DGK_SQL_EXTENSION -c $< -o $@)
 
 $(OUT)/libgroklab.a: $(LIB_OBJ) $(NET_OBJ)
 	@mkdir -p $(@D)
 	@rm -f $@
-	ar rcs $@ $^
+	$(call run_cmd,AR  ,ar rcs $@ $^)
 
 $(OUT)/groklab: $(CLI_OBJ) $(OUT)/libgroklab.a
-	$(LINK) $(CLI_OBJ) $(OUT)/libgroklab.a $(LDLIBS) -o $@
+	$(call run_cmd,LINK,$(LINK) $(CLI_OBJ) $(OUT)/libgroklab.a $(LDLIBS) -o $@)
 
 $(OUT)/groklab_sql.so: $(SQL_OBJ) $(SQL_DEP)
-	$(LINK) -shared $^ $(shell pkg-config --libs openblas zlib libsodium) -lm -o $@
+	$(call run_cmd,LINK,$(LINK) -shared $^ $(shell pkg-config --libs openblas zlib libsodium) -lm -o $@)
 
 $(OBJ)/tests/%: tests/%.c $(wildcard tests/*.h) $(OUT)/libgroklab.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_C) -Itests -I. $< $(OUT)/libgroklab.a $(LDLIBS) -lcmocka -o $@
+	$(call run_cmd,CC  ,$(CC) $(ALL_C) -Itests -I. $< $(OUT)/libgroklab.a $(LDLIBS) -lcmocka -o $@)
 
 # ---- set-up ----
 # `make deps` installs what is missing and says so; `run` and `test` call it, so that each is one command on a new machine.
@@ -140,7 +147,7 @@ sanitized: all tests
 # The public header is enough to use the library: an example that sees nothing else.
 $(OBJ)/tests/example: tests/example.c include/groklab.h $(OUT)/libgroklab.a
 	@mkdir -p $(@D)
-	$(CC) $(CSTD) $(WARN) $(OPT) -Iinclude $< $(OUT)/libgroklab.a -fopenmp $(LDLIBS) -o $@
+	$(call run_cmd,CC  ,$(CC) $(CSTD) $(WARN) $(OPT) -Iinclude $< $(OUT)/libgroklab.a -fopenmp $(LDLIBS) -o $@)
 
 # ---- care of the tree ----
 clean:
