@@ -55,8 +55,53 @@ const double *gk_probe_feature(gk_probe *probe, const char *kind, int *n);
 /* Emits through `sink->matrix` the matrices kept by default: agop, sqrt_agop, nfm, metric where they exist. */
 int gk_measure_matrices(gk_probe *probe, const gk_sink *sink);
 
-/* The families, ended by NULL; the list is in src/registry.c. */
-extern const gk_measure gk_measure_weights;   /* squared norms */
-extern const gk_measure gk_measure_structure; /* section 3 */
+/* Emits agop_alignment, _nodiag and _block of a stored feature matrix [n,n] against the run's final one. */
+int gk_measure_align(const double *matrix, const double *final_m, int n, const gk_sink *sink);
+
+/* ---- key frequencies (Nanda et al. 2023): fixed from the final model, then applied to all checkpoints ---- */
+
+typedef enum gk_key_rule {
+    GK_KEYS_WEIGHTS, /* norm of the rows of F W_L above a quarter of the largest; outputs where there are no neurons */
+    GK_KEYS_OUTPUTS, /* the same rule on the cosine coefficients of the outputs: any method */
+    GK_KEYS_NEURONS, /* the paper's notebook: best frequency of each neuron, no threshold */
+} gk_key_rule;
+
+/* Fills reference->key and n_key; n_key = 0 where the task is no addition on a cyclic group. */
+int gk_measure_key_frequencies(gk_probe *probe, gk_key_rule rule, gk_reference *reference);
+/* Detail of the key_frequencies event, {"frequencies":[...],"modulus":m,"rule":"..."}; malloc'ed. */
+char *gk_measure_key_json(const gk_probe *probe, gk_key_rule rule, const gk_reference *reference);
+
+/* ---- phases ---- */
+
+typedef struct gk_curve {
+    int n;
+    const int64_t *step; /* [n] ascending */
+    const double *value; /* [n] */
+} gk_curve;
+
+/* Steps, -1 where a phase was not reached. */
+typedef struct gk_phases {
+    int64_t memorised; /* first train accuracy >= .99 */
+    int64_t circuit;   /* steepest fall of the hidden measure, per log step, from memorised on */
+    int64_t grokked;   /* first test accuracy >= .95 and staying */
+    int64_t cleaned;   /* end of the fall of weight_norm_sq, not before grokked */
+} gk_phases;
+
+/* hidden: restricted_loss, or circulant_deviation where that is not defined. Any curve may be NULL. */
+gk_phases gk_phases_of(const gk_curve *train_accuracy, const gk_curve *test_accuracy, const gk_curve *hidden,
+                       const gk_curve *weight_norm);
+
+/* ---- the families, one table each; the list is in src/registry.c ---- */
+extern const gk_measure gk_measure_weights;        /* squared norm */
+extern const gk_measure gk_measure_structure;      /* section 3 */
+extern const gk_measure gk_measure_nfa;
+extern const gk_measure gk_measure_losses;         /* full losses, output_scale */
+extern const gk_measure gk_measure_gini;           /* section 4, without a reference */
+extern const gk_measure gk_measure_alignment;      /* needs reference->final_m */
+extern const gk_measure gk_measure_progress;       /* restricted and excluded losses; needs the key frequencies */
+extern const gk_measure gk_measure_key;            /* logit_fve, cos_coefficient, wl_residual; needs the key frequencies */
+extern const gk_measure gk_measure_neurons;        /* on request */
+extern const gk_measure gk_measure_weight_tensors; /* on request */
+extern const gk_measure gk_measure_ablation;       /* on request: measure --ablate */
 
 #endif

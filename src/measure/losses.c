@@ -1,0 +1,296 @@
+/* losses.c: progress measures on the outputs: what the key frequencies alone achieve (restricted) and what is left without
+ * them (excluded). Nanda et al. 2023, section 5.1 and appendix; here for every method and every cyclic task.
+ *
+ * P_k projects the cell axis of L on the two directions cos, sin of 2 pi k s / m, s the exponent of the cell's answer. So
+ * (P_k L)[cell,c] = R_k[s,c] = (d/m^2) sum_s' cos(2 pi k (s - s') / m) S[s',c], d = 2 directions (1 at k = m/2), with S the
+ * sums of L over the cells of equal s: an [m,p] table instead of a p^2 x p^2 matrix. */
+#include "measure.h"
+#include "gk_loss.h"
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+double gk_probe_temperature(gk_probe *probe)
+{
+    return probe->squared ? gk_probe_scale(probe) : 1;
+}
+
+enum { CLASSES_MAX = 1024 };
+
+static void scaled(double *out, const double *row, int n, double scale)
+{
+    for (int c = 0; c < n; c++) out[c] = row[c] / scale;
+}
+
+static double cross_entropy_of(const double *row, int classes, double scale, int32_t label)
+{
+    double copy[CLASSES_MAX];
+    assert(classes <= CLASSES_MAX);
+    if (scale == 1) return gk_cross_entropy(row, classes, 1, classes, &label);
+    scaled(copy, row, classes, scale);
+    return gk_cross_entropy(copy, classes, 1, classes, &label);
+}
+
+double gk_cross_entropy_sum(const double *outputs, int rows, int classes, double scale, const int32_t *labels)
+{
+    double sum = 0;
+    for (int r = 0; r < rows; r++) {
+        sum += cross_entropy_of(outputs + (size_t)r * (size_t)classes, classes, scale, labels[r]);
+    }
+    return sum;
+}
+
+/* ---- the outputs as they are ---- */
+
+#define CROSS "cross entropy over the p classes; outputs of a method trained on squared error are divided by output_scale; "
+
+static const gk_metric_name full_names[] = {
+    {"output_scale", "1", "root mean square of the outputs over all cells, each cell's mean over the classes removed"},
+    {"full_loss", "nats", CROSS "all cells"},
+    {"full_loss_train", "nats", CROSS "train cells"},
+    {"full_loss_test", "nats", CROSS "test cells"},
+    {"full_mse", "1", "mean squared error of the outputs against one-hot labels, all cells; squared-error methods only"},
+    {0}};
+
+static int compute_full(gk_probe *probe, const gk_reference *reference, const gk_sink *sink)
+{
+    (void)reference;
+    const gk_split *split = probe->split;
+    const double *outputs = gk_probe_outputs(probe), scale = outputs ? gk_probe_scale(probe) : NAN;
+    const double temperature = outputs ? gk_probe_temperature(probe) : NAN;
+    const size_t p = (size_t)probe->p;
+    if (!outputs) return GK_FAILED;
+    double sum[2] = {0, 0}; /* train, test */
+    for (int part = 0; part < 2; part++) {
+        const int32_t *cells = part ? split->test : split->train;
+        for (int i = 0; i < (part ? split->n_test : split->n_train); i++) {
+            const int32_t r = probe->row[cells[i]];
+            sum[part] += cross_entropy_of(outputs + (size_t)r * p, probe->p, temperature, probe->labels[r]);
+        }
+    }
+    int code = gk_emit(sink, "output_scale", scale);
+    if (code == GK_OK) code = gk_emit(sink, "full_loss", (sum[0] + sum[1]) / probe->n_cells);
+    if (code == GK_OK) code = gk_emit(sink, "full_loss_train", sum[0] / split->n_train);
+    if (code == GK_OK && split->n_test > 0) code = gk_emit(sink, "full_loss_test", sum[1] / split->n_test);
+    if (code == GK_OK && probe->squared) {
+        const double mse = gk_squared_error(outputs, probe->p, probe->n_cells, probe->p, probe->labels);
+        code = gk_emit(sink, "full_mse", mse);
+    }
+    return code;
+}
+
+const gk_measure gk_measure_losses = {
+    .family = "losses", .names = full_names, .by_default = true, .compute = compute_full};
+
+/* ---- with and without the key frequencies ---- */
+
+#define KEPT "; over the right group (x + y, x - y, discrete logarithms with 0 left out)"
+
+static const gk_metric_name progress_names[] = {
+    {"restricted_loss", "nats", CROSS "P_K L + mean over cells of L, all cells" KEPT},
+    {"restricted_loss_test", "nats", CROSS "P_K L + mean over cells of L, test cells" KEPT},
+    {"excluded_loss", "nats", CROSS "L - P_K L with all key frequencies at once, train cells" KEPT},
+    {"excluded_loss_k<freq>", "nats", CROSS "L - P_k L with one key frequency, train cells" KEPT},
+    {"restricted_mse", "1", "mean squared error of P_K L + mean over cells of L, all cells; squared-error methods only" KEPT},
+    {"restricted_mse_test", "1", "restricted_mse on the test cells" KEPT},
+    {"excluded_mse", "1", "mean squared error of L - P_K L, train cells; squared-error methods only" KEPT},
+    {"excluded_mse_k<freq>", "1", "mean squared error of L - P_k L with one key frequency, train cells" KEPT},
+    {0}};
+
+/* table [m,p] += P_k L as a function of the exponent s, from the sums S [m,p]. wave [2,p] is scratch. */
+GK_HOT static void add_projection(double *restrict table, const double *restrict sums, double *restrict wave,
+                                  const gk_group *g, int k, int p)
+{
+    const size_t m = (size_t)g->m, classes = (size_t)p;
+    double *restrict sine_part = wave + classes;
+    memset(wave, 0, 2 * classes * sizeof *wave);
+    for (size_t s = 0; s < m; s++) {
+        const size_t angle = (size_t)k * s % m;
+        const double cosine = g->cosine[angle], sine = g->sine[angle];
+        const double *restrict row = sums + s * classes;
+#pragma omp simd
+        for (size_t c = 0; c < classes; c++) {
+            wave[c] += cosine * row[c];
+            sine_part[c] += sine * row[c];
+        }
+    }
+    const double weight = gk_group_directions(g, k) / ((double)m * (double)m);
+    for (size_t s = 0; s < m; s++) {
+        const size_t angle = (size_t)k * s % m;
+        const double cosine = weight * g->cosine[angle], sine = weight * g->sine[angle];
+        double *restrict row = table + s * classes;
+#pragma omp simd
+        for (size_t c = 0; c < classes; c++) row[c] += cosine * wave[c] + sine * sine_part[c];
+    }
+}
+
+/* P_K L + mean depends on s alone, and so does the label: m rows stand for all cells. */
+static int emit_restricted(gk_probe *probe, const double *table, const double *sums, double *row, double temperature,
+                           const gk_sink *sink)
+{
+    const gk_group *g = &probe->group;
+    const size_t m = (size_t)g->m, p = (size_t)probe->p;
+    double loss = 0, loss_test = 0, mse = 0, mse_test = 0;
+    double mean[CLASSES_MAX] = {0}, n_test = 0;
+    for (size_t s = 0; s < m; s++) {
+        for (size_t c = 0; c < p; c++) mean[c] += sums[s * p + c];
+    }
+    int32_t test_cells[CLASSES_MAX] = {0};
+    for (int i = 0; i < probe->split->n_test; i++) {
+        const int32_t s = g->sum_of[probe->split->test[i]];
+        if (s >= 0) test_cells[s]++;
+    }
+    for (size_t s = 0; s < m; s++) {
+        for (size_t c = 0; c < p; c++) row[c] = table[s * p + c] + mean[c] / ((double)m * (double)m);
+        const double of_row = cross_entropy_of(row, probe->p, temperature, g->class_of[s]);
+        const double squares = gk_squared_error(row, probe->p, 1, probe->p, &g->class_of[s]);
+        loss += of_row / (double)m;
+        mse += squares / (double)m;
+        loss_test += test_cells[s] * of_row;
+        mse_test += test_cells[s] * squares;
+        n_test += test_cells[s];
+    }
+    int code = gk_emit(sink, "restricted_loss", loss);
+    if (code == GK_OK && n_test > 0) code = gk_emit(sink, "restricted_loss_test", loss_test / n_test);
+    if (!probe->squared) return code;
+    if (code == GK_OK) code = gk_emit(sink, "restricted_mse", mse);
+    return code == GK_OK && n_test > 0 ? gk_emit(sink, "restricted_mse_test", mse_test / n_test) : code;
+}
+
+/* The kept train cells with what the exclusion of any set of frequencies needs of them. */
+typedef struct train_rows {
+    int n, p;
+    double temperature;
+    int32_t *s, *label;   /* [n] */
+    const double **row;   /* [n] rows of L */
+    double *exponential;  /* [n,p] exp((L - largest) / temperature) */
+    double *largest;      /* [n] largest entry of the row / temperature */
+} train_rows;
+
+GK_HOT static double exponentials(double *out, const double *row, int p, double temperature)
+{
+    double largest = row[0];
+    for (int c = 1; c < p; c++) largest = row[c] > largest ? row[c] : largest;
+#pragma omp simd
+    for (int c = 0; c < p; c++) out[c] = exp((row[c] - largest) / temperature);
+    return largest / temperature;
+}
+
+static int take_train_rows(train_rows *t, gk_probe *probe, const double *outputs, double temperature)
+{
+    const gk_split *split = probe->split;
+    const size_t p = (size_t)probe->p, n = (size_t)split->n_train;
+    double *memory = gk_probe_work(probe, 1, n * p + n + n /* two int32 */ + n /* pointers */);
+    if (!memory) return GK_FAILED;
+    *t = (train_rows){.p = probe->p, .temperature = temperature, .exponential = memory, .largest = memory + n * p};
+    t->s = (int32_t *)(void *)(t->largest + n);
+    t->label = t->s + n;
+    t->row = (const double **)(void *)(t->largest + 2 * n);
+    for (size_t i = 0; i < n; i++) {
+        const int32_t r = probe->row[split->train[i]], s = probe->group.sum_of[split->train[i]];
+        if (s < 0) continue;
+        const size_t at = (size_t)t->n++;
+        t->s[at] = s;
+        t->label[at] = probe->labels[r];
+        t->row[at] = outputs + (size_t)r * p;
+        t->largest[at] = exponentials(t->exponential + at * p, t->row[at], probe->p, temperature);
+    }
+    return GK_OK;
+}
+
+GK_HOT static double dot(const double *restrict a, const double *restrict b, int n)
+{
+    double sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (int i = 0; i < n; i++) sum += a[i] * b[i];
+    return sum;
+}
+
+GK_HOT static double squared_difference(const double *restrict a, const double *restrict b, int n, int32_t label)
+{
+    double sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (int i = 0; i < n; i++) {
+        const double error = a[i] - b[i] - (i == label ? 1.0 : 0.0);
+        sum += error * error;
+    }
+    return sum;
+}
+
+/* Cross entropy of L - table over the train rows. exp(L - table) is a product of two tabled exponentials, so that each set
+ * of frequencies costs one dot product a cell; where that would underflow the row is done the long way. */
+static double excluded(const train_rows *t, const double *table, double *inverse, int m)
+{
+    const size_t p = (size_t)t->p;
+    double sum = 0, smallest[CLASSES_MAX], left[CLASSES_MAX];
+    for (size_t s = 0; s < (size_t)m; s++) {
+        double *row = inverse + s * p;
+        for (size_t c = 0; c < p; c++) row[c] = -table[s * p + c];
+        smallest[s] = exponentials(row, row, t->p, t->temperature);
+    }
+    for (size_t i = 0; i < (size_t)t->n; i++) {
+        const size_t s = (size_t)t->s[i];
+        const double total = dot(t->exponential + i * p, inverse + s * p, t->p);
+        const size_t label = (size_t)t->label[i];
+        const double right = (t->row[i][label] - table[s * p + label]) / t->temperature;
+        if (total > 1e-280) {
+            sum += t->largest[i] + smallest[s] + log(total) - right;
+            continue;
+        }
+        for (size_t c = 0; c < p; c++) left[c] = (t->row[i][c] - table[s * p + c]) / t->temperature;
+        sum += gk_log_sum_exp(left, t->p) - right;
+    }
+    return sum / t->n;
+}
+
+static double excluded_mse(const train_rows *t, const double *table)
+{
+    const size_t p = (size_t)t->p;
+    double sum = 0;
+    for (size_t i = 0; i < (size_t)t->n; i++) {
+        sum += squared_difference(t->row[i], table + (size_t)t->s[i] * p, t->p, t->label[i]);
+    }
+    return sum / ((double)t->n * t->p);
+}
+
+static int emit_excluded(gk_probe *probe, const train_rows *t, const double *table, double *inverse, int k,
+                         const gk_sink *sink)
+{
+    const double loss = excluded(t, table, inverse, probe->group.m);
+    int code = k ? gk_emit_indexed(sink, "excluded_loss_k", k, loss) : gk_emit(sink, "excluded_loss", loss);
+    if (code != GK_OK || !probe->squared) return code;
+    const double mse = excluded_mse(t, table);
+    return k ? gk_emit_indexed(sink, "excluded_mse_k", k, mse) : gk_emit(sink, "excluded_mse", mse);
+}
+
+static int compute_progress(gk_probe *probe, const gk_reference *reference, const gk_sink *sink)
+{
+    const gk_group *g = &probe->group;
+    const size_t size = (size_t)g->m * (size_t)probe->p;
+    if (!reference || reference->n_key == 0 || g->m == 0) return GK_OK;
+    const double *outputs = gk_probe_outputs(probe), *sums = outputs ? gk_probe_sums(probe) : NULL;
+    double *table = gk_probe_work(probe, 0, 3 * size + 2 * (size_t)probe->p);
+    if (!sums || !table) return GK_FAILED;
+    double *single = table + size, *inverse = single + size, *wave = inverse + size;
+    const double temperature = gk_probe_temperature(probe);
+    train_rows t;
+    int code = take_train_rows(&t, probe, outputs, temperature);
+    memset(table, 0, size * sizeof *table);
+    for (int i = 0; code == GK_OK && i < reference->n_key; i++) {
+        const int k = reference->key[i];
+        if (k < 1 || k > g->m / 2) return gk_error(GK_USAGE, "key frequency %d is not in 1..%d", k, g->m / 2);
+        memset(single, 0, size * sizeof *single);
+        add_projection(single, sums, wave, g, k, probe->p);
+        for (size_t j = 0; j < size; j++) table[j] += single[j];
+        if (t.n > 0) code = emit_excluded(probe, &t, single, inverse, k, sink);
+    }
+    if (code == GK_OK && t.n > 0) code = emit_excluded(probe, &t, table, inverse, 0, sink);
+    return code == GK_OK ? emit_restricted(probe, table, sums, wave, temperature, sink) : code;
+}
+
+const gk_measure gk_measure_progress = {.family = "progress",
+                                        .names = progress_names,
+                                        .by_default = true,
+                                        .needs_reference = true,
+                                        .compute = compute_progress};

@@ -1,0 +1,217 @@
+/* probe.c: one model at one step, with what several measures need computed once, when first asked for. */
+#include "measure.h"
+#include "gk_matrix.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool trains_on_squared_error(const gk_config *config)
+{
+    const gk_setting *loss = gk_config_find(config, "loss");
+    return !loss || strcmp(loss->text, "mse") == 0; /* a kernel machine has no such key: ridge regression */
+}
+
+int gk_probe_new(gk_probe **out, const gk_method *method, gk_model *model, const gk_split *split, const gk_config *config)
+{
+    const size_t p = (size_t)split->task.p, n = (size_t)split->task.n_pairs;
+    *out = NULL;
+    gk_probe *probe = gk_calloc(1, sizeof *probe);
+    if (!probe) return GK_FAILED;
+    probe->method = method;
+    probe->model = model;
+    probe->split = split;
+    probe->config = config;
+    probe->p = split->task.p;
+    probe->squared = trains_on_squared_error(config);
+    probe->row = gk_alloc(p * p + 2 * n, sizeof *probe->row);
+    if (!probe->row || gk_group_init(&probe->group, &split->task) != GK_OK) {
+        gk_probe_free(probe);
+        return GK_FAILED;
+    }
+    probe->cells = probe->row + p * p;
+    probe->labels = probe->cells + n;
+    for (int cell = 0; cell < probe->p * probe->p; cell++) {
+        probe->row[cell] = -1;
+        if (split->task.labels[cell] < 0) continue;
+        probe->row[cell] = probe->n_cells;
+        probe->cells[probe->n_cells] = cell;
+        probe->labels[probe->n_cells++] = split->task.labels[cell];
+    }
+    assert(probe->n_cells == split->task.n_pairs);
+    *out = probe;
+    return GK_OK;
+}
+
+void gk_probe_free(gk_probe *probe)
+{
+    if (!probe) return;
+    for (int i = 0; i < probe->n_features; i++) free(probe->features[i].data);
+    for (int i = 0; i < 6; i++) free(probe->work[i]);
+    free(probe->outputs);
+    free(probe->sums);
+    free(probe->row);
+    gk_group_free(&probe->group);
+    free(probe);
+}
+
+void gk_probe_renew(gk_probe *probe)
+{
+    probe->fresh_outputs = probe->fresh_sums = probe->fresh_scale = false;
+    for (int i = 0; i < probe->n_features; i++) probe->features[i].fresh = false;
+}
+
+double *gk_probe_work(gk_probe *probe, int slot, size_t count)
+{
+    assert(slot >= 0 && slot < 6);
+    if (probe->work_size[slot] < count) {
+        free(probe->work[slot]);
+        probe->work[slot] = gk_alloc(count, sizeof(double));
+        probe->work_size[slot] = probe->work[slot] ? count : 0;
+    }
+    return probe->work[slot];
+}
+
+const double *gk_probe_outputs(gk_probe *probe)
+{
+    if (probe->fresh_outputs) return probe->outputs;
+    if (!probe->outputs) probe->outputs = gk_alloc((size_t)probe->n_cells * (size_t)probe->p, sizeof(double));
+    if (!probe->outputs) return NULL;
+    if (probe->method->predict(probe->model, probe->cells, probe->n_cells, probe->outputs) != GK_OK) return NULL;
+    probe->fresh_outputs = true;
+    return probe->outputs;
+}
+
+GK_HOT static void add_row(double *restrict into, const double *restrict row, int n)
+{
+#pragma omp simd
+    for (int c = 0; c < n; c++) into[c] += row[c];
+}
+
+const double *gk_probe_sums(gk_probe *probe)
+{
+    const gk_group *g = &probe->group;
+    const size_t p = (size_t)probe->p;
+    assert(g->m > 0);
+    if (probe->fresh_sums) return probe->sums;
+    const double *outputs = gk_probe_outputs(probe);
+    if (!outputs) return NULL;
+    if (!probe->sums) probe->sums = gk_alloc((size_t)g->m * p, sizeof(double));
+    if (!probe->sums) return NULL;
+    memset(probe->sums, 0, (size_t)g->m * p * sizeof(double));
+    for (int r = 0; r < probe->n_cells; r++) {
+        const int32_t s = g->sum_of[probe->cells[r]];
+        if (s >= 0) add_row(probe->sums + (size_t)s * p, outputs + (size_t)r * p, probe->p);
+    }
+    probe->fresh_sums = true;
+    return probe->sums;
+}
+
+GK_HOT static double centred_sum_sq(const double *row, int n)
+{
+    double sum = 0, squares = 0;
+#pragma omp simd reduction(+ : sum)
+    for (int c = 0; c < n; c++) sum += row[c];
+    const double mean = sum / n;
+#pragma omp simd reduction(+ : squares)
+    for (int c = 0; c < n; c++) squares += (row[c] - mean) * (row[c] - mean);
+    return squares;
+}
+
+double gk_probe_scale(gk_probe *probe)
+{
+    if (probe->fresh_scale) return probe->scale;
+    const double *outputs = gk_probe_outputs(probe);
+    if (!outputs) return NAN;
+    double squares = 0;
+    for (int r = 0; r < probe->n_cells; r++) squares += centred_sum_sq(outputs + (size_t)r * (size_t)probe->p, probe->p);
+    probe->scale = sqrt(squares / ((double)probe->n_cells * probe->p));
+    probe->fresh_scale = true;
+    return probe->scale;
+}
+
+bool gk_probe_has_feature(const gk_probe *probe, const char *kind)
+{
+    if (strcmp(kind, "sqrt_agop") == 0) kind = "agop";
+    for (const char *const *k = probe->method->feature_kinds; k && *k; k++) {
+        if (strcmp(*k, kind) == 0) return true;
+    }
+    return false;
+}
+
+/* The entry for a kind, with memory for [n,n]; NULL with an error line. */
+static probe_feature *feature_slot(gk_probe *probe, const char *kind, int n)
+{
+    for (int i = 0; i < probe->n_features; i++) {
+        if (strcmp(probe->features[i].kind, kind) == 0) return &probe->features[i];
+    }
+    assert(probe->n_features < PROBE_FEATURES);
+    probe_feature *f = &probe->features[probe->n_features];
+    f->data = gk_alloc((size_t)n * (size_t)n, sizeof(double));
+    if (!f->data) return NULL;
+    snprintf(f->kind, sizeof f->kind, "%s", kind);
+    f->n = n;
+    f->fresh = false;
+    probe->n_features++;
+    return f;
+}
+
+const double *gk_probe_feature(gk_probe *probe, const char *kind, int *n)
+{
+    const bool root = strcmp(kind, "sqrt_agop") == 0;
+    const char *raw = root ? "agop" : kind;
+    if (!gk_probe_has_feature(probe, kind)) {
+        gk_error(GK_NOTFOUND, "method %s has no feature matrix '%s'", probe->method->name, kind);
+        return NULL;
+    }
+    const int size = probe->method->feature_size(probe->model, raw);
+    probe_feature *f = feature_slot(probe, kind, size);
+    if (!f) return NULL;
+    *n = f->n;
+    if (f->fresh) return f->data;
+    if (root) {
+        const double *agop = gk_probe_feature(probe, "agop", n);
+        if (!agop || gk_sym_power(f->data, agop, size, 0.5) != GK_OK) return NULL;
+    } else if (probe->method->feature(probe->model, raw, f->data) != GK_OK) {
+        return NULL;
+    }
+    f->fresh = true;
+    return f->data;
+}
+
+const double *gk_probe_structural(gk_probe *probe, int *n)
+{
+    const char *kind = gk_probe_has_feature(probe, "metric") ? "metric" : "sqrt_agop";
+    *n = 0;
+    if (!gk_probe_has_feature(probe, kind)) return NULL;
+    const double *matrix = gk_probe_feature(probe, kind, n);
+    if (!matrix) *n = -1;
+    return matrix;
+}
+
+int gk_measure_matrices(gk_probe *probe, const gk_sink *sink)
+{
+    static const char *const kinds[] = {"agop", "sqrt_agop", "nfm", "metric"};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        int n;
+        if (!gk_probe_has_feature(probe, kinds[i])) continue;
+        const double *matrix = gk_probe_feature(probe, kinds[i], &n);
+        int code = matrix ? sink->matrix(sink->context, kinds[i], matrix, n) : GK_FAILED;
+        if (code != GK_OK) return code;
+    }
+    return GK_OK;
+}
+
+int gk_emit(const gk_sink *sink, const char *name, double value)
+{
+    return sink->value(sink->context, name, value);
+}
+
+int gk_emit_indexed(const gk_sink *sink, const char *prefix, int index, double value)
+{
+    char name[64];
+    snprintf(name, sizeof name, "%s%d", prefix, index);
+    return gk_emit(sink, name, value);
+}
