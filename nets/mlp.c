@@ -1,0 +1,285 @@
+/* mlp.c: the two-layer network as a method. */
+#include "mlp.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const gk_key keys[] = {
+    {"p", GK_KEY_INT, "61", 2, 1009, NULL, "modulus"},
+    {"train_fraction", GK_KEY_REAL, "0.5", 0, 1, NULL, "share of the pairs that is trained on"},
+    {"steps", GK_KEY_INT, "50", 0, 1e12, NULL, "epochs"},
+    {"eval_every", GK_KEY_INT, "1", 0, 1e12, NULL, "epochs between evaluations; 0: only at the end"},
+    {"measure_every", GK_KEY_INT, "5", 0, 1e12, NULL, "epochs between measures and feature matrices; 0: only at the end"},
+    {"checkpoint_every", GK_KEY_INT, "10", 0, 1e12, NULL, "epochs between checkpoints; 0: only at the end"},
+    {"threads", GK_KEY_INT, "1", 0, 1024, NULL, "threads; 0: one a core (pays for large batches only)"},
+    {"width", GK_KEY_INT, "256", 1, 65536, NULL, "hidden neurons (the paper's 1024 take four times as long)"},
+    {"activation", GK_KEY_CHOICE, "quadratic", 0, 0, "quadratic|relu|gelu|swish|softplus", "of the hidden layer"},
+    {"loss", GK_KEY_CHOICE, "mse", 0, 0, "mse|cross_entropy", "training loss"},
+    {"batch_size", GK_KEY_INT, "32", 0, 1e9, NULL, "examples per update; 0: all"},
+    {"warmup", GK_KEY_INT, "0", 0, 1e12, NULL, "updates over which the learning rate rises from 0"},
+    NET_KEYS,
+    {0},
+};
+
+static void layout(net_layout *l, mlp_weights *w, int p, int width)
+{
+    w->w1 = net_take(l, "fc1.weight", 2, (const int64_t[]){width, 2 * p});
+    w->w2 = net_take(l, "out.weight", 2, (const int64_t[]){p, width});
+}
+
+static mlp_weights weights_at(real *flat, int p, int width)
+{
+    net_layout l = {.base = flat};
+    mlp_weights w;
+    layout(&l, &w, p, width);
+    return w;
+}
+
+/* Everything the model needs, taken in one order in the counting and in the real pass. */
+static void memory(gk_model *m)
+{
+    const int p = m->n.p, width = m->width;
+    const size_t block = MLP_BLOCK * (size_t)width;
+    net_layout l = {0};
+    layout(&l, &m->w, p, width);
+    net_memory(&m->n, l.used);
+    m->n.layout = (net_layout){.base = m->n.w};
+    layout(&m->n.layout, &m->w, p, width);
+    gk_pool *pool = &m->n.pool;
+    mlp_work *work = gk_pool_take(pool, (size_t)m->n.threads, sizeof *work);
+    for (int t = 0; t < m->n.threads; t++) {
+        mlp_work k = {0};
+        k.z = gk_pool_take(pool, block, sizeof(real));
+        k.a = gk_pool_take(pool, block, sizeof(real));
+        k.da = gk_pool_take(pool, block, sizeof(real));
+        k.out = gk_pool_take(pool, MLP_BLOCK * (size_t)p, sizeof(real));
+        k.flat = t == 0 ? m->n.g : gk_pool_take(pool, l.used, sizeof(real));
+        k.g = weights_at(k.flat, p, width);
+        if (work) work[t] = k;
+    }
+    m->work = work;
+}
+
+static void uniform(real *w, size_t count, double bound, gk_random *r)
+{
+    for (size_t i = 0; i < count; i++) w[i] = (real)(bound * (2 * gk_random_uniform(r) - 1));
+}
+
+static void free_model(gk_model *m)
+{
+    if (!m) return;
+    gk_pool_free(&m->n.pool);
+    free(m);
+}
+
+static int init(gk_model **out, const gk_config *config, const gk_split *split)
+{
+    gk_model *m = gk_calloc(1, sizeof *m);
+    if (!m) return GK_FAILED;
+    net_read(&m->n, config, split, split->task.p);
+    m->width = (int)gk_config_int(config, "width");
+    memory(m);
+    if (gk_pool_alloc(&m->n.pool) != GK_OK) {
+        free_model(m);
+        return GK_FAILED;
+    }
+    memory(m);
+    gk_random r;
+    gk_random_seed(&r, m->n.seed, GK_STREAM_INIT);
+    const size_t p = (size_t)m->n.p, width = (size_t)m->width;
+    uniform(m->w.w1, width * 2 * p, m->n.init_scale / sqrt(2.0 * (double)p), &r);
+    uniform(m->w.w2, p * width, m->n.init_scale / sqrt((double)width), &r);
+    *out = m;
+    return GK_OK;
+}
+
+/* Outputs k->out [rows, p] of a block. */
+static void forward(const gk_model *m, mlp_work *k, const int32_t *cells, int rows)
+{
+    mlp_gather_forward(k->z, cells, m->w.w1, rows, m->n.p, m->width);
+    net_activate(k->a, k->z, (size_t)rows * (size_t)m->width, m->n.activation);
+    mlp_readout_forward(k->out, k->a, m->w.w2, rows, m->n.p, m->width);
+}
+
+static void backward(const gk_model *m, mlp_work *k, const int32_t *cells, int rows)
+{
+    mlp_readout_backward(k->da, k->g.w2, k->out, k->a, m->w.w2, rows, m->n.p, m->width);
+    net_activate_backward(k->da, k->da, k->z, (size_t)rows * (size_t)m->width, m->n.activation);
+    mlp_gather_backward(k->g.w1, k->da, cells, rows, m->n.p, m->width);
+}
+
+/* Thread t's part of the loss and gradient over n cells. */
+static void gradient_part(const gk_model *m, int t, const int32_t *cells, int n)
+{
+    mlp_work *k = &m->work[t];
+    int block, end;
+    net_share((n + MLP_BLOCK - 1) / MLP_BLOCK, t, m->n.threads, &block, &end);
+    k->loss = 0;
+    memset(k->flat, 0, m->n.size * sizeof(real));
+    for (; block < end; block++) {
+        const int32_t *here = cells + block * MLP_BLOCK;
+        const int rows = net_rows(n, block * MLP_BLOCK, MLP_BLOCK);
+        forward(m, k, here, rows);
+        k->loss += net_loss_rows(&m->n, k->out, k->out, m->n.p, here, rows, 1.0 / n);
+        backward(m, k, here, rows);
+    }
+}
+
+static int gradient(gk_model *m, const int32_t *cells, int n, bool plain, double *loss)
+{
+    (void)plain;
+    const int threads = m->n.threads;
+#pragma omp parallel for schedule(static, 1) num_threads(threads)
+    for (int t = 0; t < threads; t++) gradient_part(m, t, cells, n);
+    *loss = 0;
+    for (int t = 0; t < threads; t++) *loss += m->work[t].loss / n;
+    for (int t = 1; t < threads; t++) {
+        const real *part = m->work[t].flat;
+        for (size_t i = 0; i < m->n.size; i++) m->n.g[i] += part[i];
+    }
+    return GK_OK;
+}
+
+static int step(gk_model *m, double *train_loss)
+{
+    return net_epoch(&m->n, m, gradient, train_loss);
+}
+
+static int score(gk_model *m, const int32_t *cells, int n, gk_score *out)
+{
+    const int threads = m->n.threads;
+#pragma omp parallel for schedule(static, 1) num_threads(threads)
+    for (int t = 0; t < threads; t++) {
+        mlp_work *k = &m->work[t];
+        int block, end;
+        net_share((n + MLP_BLOCK - 1) / MLP_BLOCK, t, threads, &block, &end);
+        k->score = (gk_score){0, 0, 0};
+        for (; block < end; block++) {
+            const int32_t *here = cells + block * MLP_BLOCK;
+            const int rows = net_rows(n, block * MLP_BLOCK, MLP_BLOCK);
+            forward(m, k, here, rows);
+            net_score_rows(&m->n, &k->score, k->out, m->n.p, here, rows);
+        }
+    }
+    *out = (gk_score){0, 0, 0};
+    for (int t = 0; t < threads; t++) net_score_add(out, &m->work[t].score, n);
+    return GK_OK;
+}
+
+static int predict(gk_model *m, const int32_t *cells, int n, double *out)
+{
+    mlp_work *k = &m->work[0];
+    for (int from = 0; from < n; from += MLP_BLOCK) {
+        const int rows = net_rows(n, from, MLP_BLOCK);
+        forward(m, k, cells + from, rows);
+        net_widen(out + (ptrdiff_t)from * m->n.p, k->out, (size_t)rows * (size_t)m->n.p);
+    }
+    return GK_OK;
+}
+
+static int neurons(gk_model *m, const int32_t *cells, int n, double *out)
+{
+    mlp_work *k = &m->work[0];
+    for (int from = 0; from < n; from += MLP_BLOCK) {
+        const int rows = net_rows(n, from, MLP_BLOCK);
+        forward(m, k, cells + from, rows);
+        net_widen(out + (ptrdiff_t)from * m->width, k->a, (size_t)rows * (size_t)m->width);
+    }
+    return GK_OK;
+}
+
+static int from_neurons(gk_model *m, const int32_t *cells, int n, const double *given, double *out)
+{
+    (void)cells; /* there is no path around the neurons */
+    mlp_work *k = &m->work[0];
+    for (int from = 0; from < n; from += MLP_BLOCK) {
+        const int rows = net_rows(n, from, MLP_BLOCK);
+        net_narrow(k->a, given + (ptrdiff_t)from * m->width, (size_t)rows * (size_t)m->width);
+        mlp_readout_forward(k->out, k->a, m->w.w2, rows, m->n.p, m->width);
+        net_widen(out + (ptrdiff_t)from * m->n.p, k->out, (size_t)rows * (size_t)m->n.p);
+    }
+    return GK_OK;
+}
+
+static int neuron_logit(gk_model *m, double *out)
+{
+    net_widen(out, m->w.w2, (size_t)m->n.p * (size_t)m->width);
+    return GK_OK;
+}
+
+static int width(gk_model *m)
+{
+    return m->width;
+}
+
+static int embed_rows(gk_model *m)
+{
+    return 2 * m->width;
+}
+
+static int embed(gk_model *m, double *out)
+{
+    const ptrdiff_t p = m->n.p, rows = m->width;
+    for (ptrdiff_t k = 0; k < rows; k++) {
+        for (ptrdiff_t a = 0; a < p; a++) {
+            out[k * p + a] = (double)m->w.w1[k * 2 * p + a];
+            out[(rows + k) * p + a] = (double)m->w.w1[k * 2 * p + p + a];
+        }
+    }
+    return GK_OK;
+}
+
+static int heads(gk_model *m)
+{
+    (void)m;
+    return 0;
+}
+
+static int without_head(gk_model *m, const int32_t *cells, int n, int head, double *out)
+{
+    (void)m, (void)cells, (void)n, (void)out;
+    return gk_error(GK_USAGE, "mlp: there is no attention head %d", head);
+}
+
+static int tensors(gk_model *m, gk_tensor_set set, gk_tensor *out)
+{
+    return net_tensors(&m->n, set, out);
+}
+
+static int loaded(gk_model *m, gk_tensor_set set, int64_t at)
+{
+    return net_loaded(&m->n, set, at);
+}
+
+static int feature_size(gk_model *m, const char *kind)
+{
+    (void)kind;
+    return 2 * m->n.p;
+}
+
+const gk_method net_mlp_table = {
+    .name = "mlp",
+    .unit = "epoch",
+    .summary = "two-layer network on one-hot pairs, manual backpropagation, AdamW",
+    .keys = keys,
+    .init = init,
+    .step = step,
+    .score = score,
+    .predict = predict,
+    .tensors = tensors,
+    .loaded = loaded,
+    .feature_kinds = mlp_feature_kinds,
+    .feature = mlp_feature,
+    .feature_size = feature_size,
+    .free = free_model,
+    .gradient = gradient,
+    .width = width,
+    .neurons = neurons,
+    .from_neurons = from_neurons,
+    .neuron_logit = neuron_logit,
+    .embed_rows = embed_rows,
+    .embed = embed,
+    .heads = heads,
+    .without_head = without_head,
+};

@@ -1,0 +1,49 @@
+/* mlp.h: the two-layer network f(X) = W2 s(W1 X) on one-hot pairs X = e_x (+) e_y (Mallinar et al. 2024). */
+#ifndef GK_MLP_H
+#define GK_MLP_H
+
+#include "nets.h"
+
+typedef struct mlp_weights {
+    real *w1; /* fc1.weight [width, 2p] */
+    real *w2; /* out.weight [p, width] */
+} mlp_weights;
+
+enum { MLP_BLOCK = 128 }; /* examples that a thread works on at a time */
+
+typedef struct mlp_work { /* one thread's */
+    real *z, *a, *da; /* [MLP_BLOCK, width] pre- and post-activations and their gradient */
+    real *out;        /* [MLP_BLOCK, p] */
+    real *flat;       /* gradient of this thread's examples */
+    mlp_weights g;    /* into `flat` */
+    double loss;
+    gk_score score;
+} mlp_work;
+
+struct gk_model {
+    net n;
+    int width;
+    mlp_weights w;
+    mlp_work *work; /* [threads] */
+};
+
+#define mlp_gather_forward NAME(gk_mlp_gather_forward)
+#define mlp_gather_backward NAME(gk_mlp_gather_backward)
+#define mlp_readout_forward NAME(gk_mlp_readout_forward)
+#define mlp_readout_backward NAME(gk_mlp_readout_backward)
+#define mlp_feature NAME(gk_mlp_feature)
+#define mlp_feature_kinds NAME(gk_mlp_feature_kinds)
+
+/* z [n, width]: z_i = W1[:, x_i] + W1[:, p + y_i] */
+void mlp_gather_forward(real *z, const int32_t *cells, const real *w1, int n, int p, int width);
+/* dw1 += dz_i at the columns x_i and p + y_i */
+void mlp_gather_backward(real *dw1, const real *dz, const int32_t *cells, int n, int p, int width);
+/* out [n, p] = a W2^T */
+void mlp_readout_forward(real *out, const real *a, const real *w2, int n, int p, int width);
+/* da = dout W2 (NULL to leave out), dw2 += dout^T a */
+void mlp_readout_backward(real *da, real *dw2, const real *dout, const real *a, const real *w2, int n, int p, int width);
+
+extern const char *const mlp_feature_kinds[];
+int mlp_feature(gk_model *m, const char *kind, double *out);
+
+#endif
