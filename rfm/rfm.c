@@ -1,0 +1,318 @@
+/* rfm.c: the Recursive Feature Machine as a method of the laboratory (include/gk_method.h).
+ *
+ * The state after t iterations is (M_t, alpha_t); outputs, residual and AGOP are deterministic functions of it,
+ * computed when asked for and kept until it changes, so that a resumed run goes on to the same bits. alpha all zero
+ * means that M_t is not solved yet: that is how a run starts (M_0 = I), and how a caller that replaces M asks for a
+ * fresh solution. M is used as it comes from G^power, never normalised: the quadratic predictor does not feel the scale
+ * of M (K scales with its square, alpha with the inverse square), and G, a moment of gradients of an interpolant, stays
+ * of order 1. */
+#include "rfm.h"
+
+#include <math.h>
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const gk_key rfm_keys[] = {
+    {"p", GK_KEY_INT, "61", 2, 1009, NULL, "modulus; mul, div and discrete logarithms need a prime"},
+    {"train_fraction", GK_KEY_REAL, "0.5", 0, 1, NULL, "share of the defined pairs that is trained on"},
+    {"steps", GK_KEY_INT, "30", 0, 1e6, NULL, "iterations: one solve and one feature update each"},
+    {"measure_every", GK_KEY_INT, "1", 0, 1e12, NULL,
+     "iterations between measures and feature matrices; 0: only at the end"},
+    {"checkpoint_every", GK_KEY_INT, "5", 0, 1e12, NULL, "iterations between checkpoints; 0: only at the end"},
+    {"dtype", GK_KEY_CHOICE, "float64", 0, 0, "float64", "number type of M and alpha"},
+    {"kernel", GK_KEY_CHOICE, "quadratic", 0, 0, "quadratic|gaussian|laplace|general_quadratic",
+     "(z'Mz')^2 | exp(-d^2/(2 L^2)) | exp(-d/L) | (z'Mz')^2 + (z'Mz - 1)(z''Mz' - 1)/2, d the distance in the metric "
+     "M"},
+    {"bandwidth", GK_KEY_REAL, "2.5", 1e-6, 1e6, NULL,
+     "L of gaussian and laplace; the gaussian follows the authors' code, exp(-d^2/(2 L^2)), where the paper writes "
+     "exp(-d^2/L)"},
+    {"ridge", GK_KEY_REAL, "0", 0, 1e6, NULL, "added to the diagonal of the kernel matrix"},
+    {"agop_power", GK_KEY_REAL, "0.5", 1e-3, 8, NULL, "M becomes the AGOP to this power"},
+    {"centering", GK_KEY_CHOICE, "on", 0, 0, "on|off",
+     "subtract the mean gradient over training points before the AGOP"},
+    {"solver", GK_KEY_CHOICE, "auto", 0, 0, "auto|cholesky|cg",
+     "how the linear system is solved; auto: by predicted cost"},
+    {"solver_tolerance", GK_KEY_REAL, "1e-6", 1e-13, 0.1, NULL,
+     "measured relative residual that an iterative solver must reach"},
+    {0},
+};
+
+static const char *const rfm_kinds[] = {"agop", "metric", NULL};
+
+static void layout_points(gk_rfm_points *at, int n, int p, gk_pool *pool)
+{
+    at->n = n;
+    at->x = gk_pool_take(pool, (size_t)n, sizeof *at->x);
+    at->y = gk_pool_take(pool, (size_t)n, sizeof *at->y);
+    at->from = gk_pool_take(pool, (size_t)n, sizeof *at->from);
+    at->start = gk_pool_take(pool, (size_t)p + 1, sizeof *at->start);
+    at->q = gk_pool_take(pool, (size_t)n, sizeof *at->q);
+    at->h = gk_pool_take(pool, (size_t)n, sizeof *at->h);
+}
+
+static void layout(gk_model *m, gk_pool *pool)
+{
+    const size_t p = (size_t)m->p, square = 4 * p * p;
+    m->metric = gk_pool_take(pool, square, sizeof(double));
+    m->alpha = gk_pool_take(pool, (size_t)m->n * p, sizeof(double));
+    m->previous = gk_pool_take(pool, square, sizeof(double));
+    m->agop = gk_pool_take(pool, square, sizeof(double));
+    m->scratch = gk_pool_take(pool, square, sizeof(double));
+    m->outputs = gk_pool_take(pool, (size_t)m->n_cells * p, sizeof(double));
+    layout_points(&m->by_x, m->n, m->p, pool);
+    layout_points(&m->by_y, m->n, m->p, pool);
+    gk_rfm_kernel_layout(&m->tables, pool);
+    m->solver->layout(m, pool);
+}
+
+/* Both orders of the training cells, by counting; split->train ascends in x*p + y, so it is the order by x. */
+static void place_points(gk_model *m)
+{
+    const int p = m->p, n = m->n;
+    gk_rfm_points *bx = &m->by_x, *by = &m->by_y;
+    for (int i = 0; i < n; i++) {
+        bx->x[i] = m->split->train[i] / p;
+        bx->y[i] = m->split->train[i] % p;
+        bx->from[i] = i;
+        bx->start[bx->x[i] + 1]++;
+        by->start[bx->y[i] + 1]++;
+    }
+    for (int a = 0; a < p; a++) {
+        bx->start[a + 1] += bx->start[a];
+        by->start[a + 1] += by->start[a];
+    }
+    for (int i = 0; i < n; i++) { /* start[y] walks to the end of its segment, that is to the start of the next */
+        const int to = by->start[bx->y[i]]++;
+        by->x[to] = bx->x[i];
+        by->y[to] = bx->y[i];
+        by->from[to] = i;
+    }
+    memmove(by->start + 1, by->start, (size_t)p * sizeof *by->start);
+    by->start[0] = 0;
+}
+
+static gk_rfm_kernel kernel_of(const gk_config *config)
+{
+    if (gk_config_is(config, "kernel", "quadratic")) return GK_RFM_QUADRATIC;
+    if (gk_config_is(config, "kernel", "gaussian")) return GK_RFM_GAUSSIAN;
+    return gk_config_is(config, "kernel", "laplace") ? GK_RFM_LAPLACE : GK_RFM_GENERAL;
+}
+
+static void rfm_free(gk_model *m)
+{
+    if (!m) return;
+    gk_pool_free(&m->pool);
+    free(m);
+}
+
+static int rfm_init(gk_model **out, const gk_config *config, const gk_split *split)
+{
+    gk_model *m = gk_calloc(1, sizeof *m);
+    if (!m) return GK_FAILED;
+    m->split = split;
+    m->p = split->task.p;
+    m->n = split->n_train;
+    m->n_cells = m->p * m->p;
+    m->threads = (int)gk_config_int(config, "threads");
+    if (m->threads == 0) m->threads = omp_get_num_procs();
+    m->kernel = kernel_of(config);
+    m->bandwidth = gk_config_real(config, "bandwidth");
+    m->ridge = gk_config_real(config, "ridge");
+    m->power = gk_config_real(config, "agop_power");
+    m->tolerance = gk_config_real(config, "solver_tolerance");
+    m->centering = gk_config_is(config, "centering", "on");
+    m->solver = &gk_rfm_cholesky;
+    m->tables.kernel = m->kernel;
+    m->tables.bandwidth = m->bandwidth;
+    m->tables.p = m->p;
+    layout(m, &m->pool);
+    int code = gk_pool_alloc(&m->pool);
+    if (code != GK_OK) {
+        rfm_free(m);
+        return code;
+    }
+    layout(m, &m->pool);
+    place_points(m);
+    for (int i = 0; i < 2 * m->p; i++) m->metric[(size_t)i * 2 * (size_t)m->p + (size_t)i] = 1;
+    *out = m;
+    return GK_OK;
+}
+
+/* ---- what is computed when asked for ---- */
+
+static void prepare(gk_model *m)
+{
+    gk_blas_threads(1);
+    gk_rfm_kernel_prepare(&m->tables, m->metric, &m->by_x, &m->by_y);
+}
+
+static int solved(gk_model *m)
+{
+    if (m->solved) return GK_OK;
+    prepare(m);
+    int code = m->solver->solve(m);
+    if (code == GK_OK) code = m->solver->predict(m);
+    m->solved = m->predicted = code == GK_OK;
+    return code;
+}
+
+static int predicted(gk_model *m)
+{
+    int code = solved(m);
+    if (code != GK_OK || m->predicted) return code;
+    prepare(m);
+    code = m->solver->predict(m);
+    m->predicted = code == GK_OK;
+    return code;
+}
+
+/* G = (s^2 / n) M S M, exactly symmetric. */
+static int agop_known(gk_model *m)
+{
+    if (m->agop_known) return GK_OK;
+    int code = solved(m);
+    if (code != GK_OK) return code;
+    prepare(m);
+    code = m->solver->moments(m);
+    if (code != GK_OK) return code;
+    const int d = 2 * m->p;
+    const double s = gk_rfm_kernel_scale(&m->tables);
+    gk_gemm(false, false, d, d, d, s * s / m->n, m->metric, d, m->agop, d, 0, m->scratch, d);
+    gk_gemm(false, false, d, d, d, 1, m->scratch, d, m->metric, d, 0, m->agop, d);
+    for (size_t i = 0; i < (size_t)d; i++) {
+        for (size_t j = 0; j < i; j++) {
+            double *lower = m->agop + i * (size_t)d + j, *upper = m->agop + j * (size_t)d + i;
+            *lower = *upper = (*lower + *upper) / 2;
+        }
+    }
+    m->agop_known = true;
+    return GK_OK;
+}
+
+/* ---- the table ---- */
+
+static int rfm_score(gk_model *m, const int32_t *cells, int n, gk_score *out)
+{
+    int code = predicted(m);
+    if (code != GK_OK) return code;
+    const size_t p = (size_t)m->p;
+    double loss = 0, correct = 0;
+    int right = 0;
+    for (int i = 0; i < n; i++) {
+        const double *f = m->outputs + (size_t)cells[i] * p;
+        const size_t label = (size_t)m->split->task.labels[cells[i]];
+        size_t best = 0;
+        for (size_t c = 0; c < p; c++) {
+            const double e = f[c] - (c == label);
+            loss += e * e;
+            best = f[c] > f[best] ? c : best;
+        }
+        correct += (1 - f[label]) * (1 - f[label]);
+        right += best == label;
+    }
+    *out = (gk_score){loss / ((double)n * (double)p), (double)right / n, correct / n};
+    return GK_OK;
+}
+
+static int rfm_step(gk_model *m, double *train_loss)
+{
+    const size_t square = 4 * (size_t)m->p * (size_t)m->p;
+    int code = agop_known(m);
+    if (code != GK_OK) return code;
+    memcpy(m->previous, m->metric, square * sizeof *m->metric);
+    code = gk_sym_power(m->metric, m->agop, 2 * m->p, m->power);
+    m->step++;
+    m->solved = m->predicted = m->agop_known = false;
+    if (code == GK_OK) code = solved(m);
+    if (code != GK_OK) { /* the last good state: M_t, to be solved again when asked for */
+        memcpy(m->metric, m->previous, square * sizeof *m->metric);
+        memset(m->alpha, 0, (size_t)m->n * (size_t)m->p * sizeof *m->alpha);
+        m->solved = false;
+        m->step--;
+        return code;
+    }
+    gk_score score;
+    code = rfm_score(m, m->split->train, m->n, &score);
+    if (train_loss) *train_loss = score.loss;
+    return code;
+}
+
+static int rfm_predict(gk_model *m, const int32_t *cells, int n, double *out)
+{
+    int code = predicted(m);
+    const size_t p = (size_t)m->p;
+    for (size_t i = 0; code == GK_OK && i < (size_t)n; i++) {
+        memcpy(out + i * p, m->outputs + (size_t)cells[i] * p, p * sizeof *out);
+    }
+    return code;
+}
+
+static int rfm_tensors(gk_model *m, gk_tensor_set set, gk_tensor *out)
+{
+    if (set == GK_GRADIENTS) return 0;
+    out[0] = (gk_tensor){"M", GK_F64, 2, {2 * m->p, 2 * m->p}, m->metric};
+    out[1] = (gk_tensor){"alpha", GK_F64, 2, {m->n, m->p}, m->alpha};
+    return 2;
+}
+
+static int rfm_loaded(gk_model *m, gk_tensor_set set, int64_t step)
+{
+    (void)set; /* weights and state are the same here */
+    const size_t n = (size_t)m->n * (size_t)m->p;
+    m->step = step;
+    m->solved = m->predicted = m->agop_known = false;
+    for (size_t i = 0; i < n && !m->solved; i++) m->solved = m->alpha[i] != 0;
+    return GK_OK;
+}
+
+static int rfm_feature_size(gk_model *m, const char *kind)
+{
+    (void)kind;
+    return 2 * m->p;
+}
+
+static int rfm_feature(gk_model *m, const char *kind, double *out)
+{
+    const size_t bytes = 4 * (size_t)m->p * (size_t)m->p * sizeof *out;
+    if (strcmp(kind, "metric") == 0) {
+        memcpy(out, m->metric, bytes);
+        return GK_OK;
+    }
+    if (strcmp(kind, "agop") != 0) {
+        return gk_error(GK_NOTFOUND, "rfm has no feature matrix '%s'; it has agop and metric", kind);
+    }
+    int code = agop_known(m);
+    if (code == GK_OK) memcpy(out, m->agop, bytes);
+    return code;
+}
+
+static int rfm_report(gk_model *m, int (*value)(void *context, const char *name, double v), void *context)
+{
+    if (!m->predicted) return GK_OK;
+    int code = value(context, "solve_residual", m->residual);
+    return code == GK_OK ? value(context, "solver_iterations", (double)m->iterations) : code;
+}
+
+static const gk_method rfm_method = {
+    .name = "rfm",
+    .unit = "iteration",
+    .summary = "Recursive Feature Machine: kernel regression whose metric is the AGOP of its own predictor",
+    .keys = rfm_keys,
+    .init = rfm_init,
+    .step = rfm_step,
+    .score = rfm_score,
+    .predict = rfm_predict,
+    .tensors = rfm_tensors,
+    .loaded = rfm_loaded,
+    .feature_kinds = rfm_kinds,
+    .feature = rfm_feature,
+    .feature_size = rfm_feature_size,
+    .free = rfm_free,
+    .report = rfm_report,
+};
+
+const gk_method *gk_rfm_method(void)
+{
+    return &rfm_method;
+}

@@ -1,0 +1,112 @@
+/* rfm.h: inside of the Recursive Feature Machine (Mallinar et al. 2024, arXiv 2407.20199, Algorithm 1).
+ *
+ * A training point is z = e_x (+) e_y in R^{2p}. With the metric M = [[A, B], [B', C]] (p x p blocks) everything that a
+ * kernel needs is g(z, z') = z' M z' = A[x,x'] + B[x,y'] + B[x',y] + C[y,y'], a sum of four table entries. The
+ * predictor is f_c(z) = sum_i alpha[i,c] k(z, z_i), and one iteration is
+ *
+ *     G_t = (1/n) sum_{j,c} grad f_c(z_j) grad f_c(z_j)',   M_{t+1} = G_t^power,   (K_{t+1} + ridge I) alpha_{t+1} = Y.
+ *
+ * Every gradient here has the form grad f_c(z_j) = s M w_c(j), w_c(j) = sum_i R[j,i] alpha[i,c] z_i + tau[j,c] z_j:
+ *
+ *     kernel              k(z, z')                              R[j,i]             tau[j,c]                       s
+ *     quadratic           g^2                                   2 g                0                              1
+ *     general_quadratic   g^2 + (q - 1)(q' - 1) / 2             2 g                sum_i alpha[i,c] (q_i - 1)     1
+ *     gaussian            exp(-d^2 / (2 L^2))                   k                  -sum_i R[j,i] alpha[i,c]       1/L^2
+ *     laplace             exp(-d / L)                           k / d (0 at d = 0) -sum_i R[j,i] alpha[i,c]       1/L
+ *
+ * with q = g(z, z) and d^2 = q + q' - 2 g. */
+#ifndef GK_RFM_H
+#define GK_RFM_H
+
+#include "gk_matrix.h"
+#include "gk_method.h"
+
+typedef enum gk_rfm_kernel {
+    GK_RFM_QUADRATIC,
+    GK_RFM_GENERAL,
+    GK_RFM_GAUSSIAN,
+    GK_RFM_LAPLACE,
+} gk_rfm_kernel;
+
+/* Training cells in one of two orders: by x (the order of split->train) or by y. Points of one coordinate a are
+ * start[a] .. start[a+1]-1 in the order that is sorted by it. */
+typedef struct gk_rfm_points {
+    int n;
+    int32_t *x, *y, *start; /* [n] [n] [p+1] */
+    int32_t *from;          /* [n] index of the point in the order by x */
+    double *q, *h;          /* [n] what depends on the point alone, filled by gk_rfm_kernel_prepare */
+} gk_rfm_points;
+
+/* Tables from which kernel rows are made without an exponential per entry. */
+typedef struct gk_rfm_tables {
+    gk_rfm_kernel kernel;
+    double bandwidth;
+    int p;
+    bool factored;          /* gaussian: the four exp tables neither overflow nor vanish */
+    double *a, *b, *bt, *c; /* [p,p] blocks of M, or exp tables of them when factored; bt = b' */
+    double *q;              /* [p,p] g(z, z) */
+} gk_rfm_tables;
+
+typedef struct gk_rfm_dense gk_rfm_dense;
+typedef struct gk_rfm_solver gk_rfm_solver;
+
+struct gk_model {
+    const gk_split *split;
+    int p, n, n_cells, threads; /* n_cells = p p */
+    gk_rfm_kernel kernel;
+    double bandwidth, ridge, power, tolerance;
+    bool centering;
+    int64_t step;
+    const gk_rfm_solver *solver;
+    gk_pool pool;
+
+    /* the state: all else follows from it by deterministic functions */
+    double *metric; /* [2p,2p] M_t */
+    double *alpha;  /* [n,p], all zero while unsolved */
+
+    double *previous; /* [2p,2p] M_t while step t works on M_{t+1} */
+    double *agop;     /* [2p,2p] G_t */
+    double *scratch;  /* [2p,2p] */
+    double *outputs;  /* [n_cells,p] f on every cell */
+    bool solved, predicted, agop_known;
+    double residual;    /* measured |Y - (K + ridge I) alpha| / |Y| */
+    int64_t iterations; /* of an iterative solver */
+    gk_rfm_points by_x, by_y;
+    gk_rfm_tables tables;
+    gk_rfm_dense *dense;
+};
+
+/* A way to solve, predict and differentiate. Every function may use all that `layout` took. */
+struct gk_rfm_solver {
+    const char *name;
+    /* Takes its memory from the pool (called twice: counting, then for real). */
+    void (*layout)(gk_model *m, gk_pool *pool);
+    /* alpha from the metric (and, where it helps, the alpha of before). GK_DIVERGED with the reason. */
+    int (*solve)(gk_model *m);
+    /* outputs and residual from (metric, alpha). */
+    int (*predict)(gk_model *m);
+    /* S [2p,2p] = sum_{j,c} w_c(j) w_c(j)', centred if asked, from (metric, alpha), into m->agop. */
+    int (*moments)(gk_model *m);
+};
+
+extern const gk_rfm_solver gk_rfm_cholesky;
+
+/* ---- kernel.c ---- */
+
+void gk_rfm_kernel_layout(gk_rfm_tables *t, gk_pool *pool);
+/* Fills the tables and the points' q and h from M [2p,2p]. */
+void gk_rfm_kernel_prepare(gk_rfm_tables *t, const double *metric, gk_rfm_points *by_x, gk_rfm_points *by_y);
+/* out [count]: k(z, z_i) for z = (x, y) and the points first .. first+count-1 of an order. */
+void gk_rfm_kernel_values(const gk_rfm_tables *t, int x, int y, const gk_rfm_points *at, int first, int count,
+                          double *out);
+/* The same with R of the table above. */
+void gk_rfm_kernel_slopes(const gk_rfm_tables *t, int x, int y, const gk_rfm_points *at, int first, int count,
+                          double *out);
+/* s of the table above. */
+double gk_rfm_kernel_scale(const gk_rfm_tables *t);
+static inline bool gk_rfm_kernel_radial(const gk_rfm_tables *t)
+{
+    return t->kernel == GK_RFM_GAUSSIAN || t->kernel == GK_RFM_LAPLACE;
+}
+
+#endif
