@@ -185,7 +185,7 @@ static void test_copy_is_deep(void **state)
 static void test_too_many_keys(void **state)
 {
     (void)state;
-    static char names[GK_CONFIG_MAX + 1][8];
+    static char names[GK_CONFIG_MAX + 1][16];
     static gk_key rows[GK_CONFIG_MAX + 2];
     for (int i = 0; i <= GK_CONFIG_MAX; i++) {
         snprintf(names[i], sizeof names[i], "k%d", i);

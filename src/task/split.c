@@ -97,7 +97,8 @@ int gk_split_fill(gk_split *s, const int32_t *train, int n_train)
     return GK_OK;
 }
 
-/* floor(train_fraction * n_pairs), with both parts non-empty unless the fraction is 1. */
+/* floor(train_fraction * n_pairs). A double below 1 times n rounds to less than n, so that only train_fraction 1
+ * leaves no test pair, and that is full data, asked for. */
 static int count_train(const gk_task *t, double train_fraction, int *n_train)
 {
     char text[32];
@@ -106,12 +107,10 @@ static int count_train(const gk_task *t, double train_fraction, int *n_train)
         return gk_error(GK_USAGE, "train_fraction = %s is out of range; accepted: a number above 0 and at most 1",
                         text);
     *n_train = (int)floor(train_fraction * t->n_pairs);
-    bool has_train = *n_train > 0, has_test = *n_train < t->n_pairs || train_fraction == 1;
-    if (has_train && has_test) return GK_OK;
+    if (*n_train > 0) return GK_OK;
     return gk_error(GK_USAGE,
-                    "train_fraction = %s of the %d pairs of %s mod %d leaves no %s pair; accepted: above 1/%d and "
-                    "below 1, or 1 for no test pairs at all",
-                    text, t->n_pairs, t->op, t->p, has_train ? "test" : "train", t->n_pairs);
+                    "train_fraction = %s of the %d pairs of %s mod %d leaves no train pair; accepted: above 1/%d", text,
+                    t->n_pairs, t->op, t->p, t->n_pairs);
 }
 
 int gk_split_make(gk_split *s, const char *op, int p, double train_fraction, uint64_t seed, const char *generator)
