@@ -19,7 +19,7 @@ typedef struct gk_grouping {
 typedef struct gk_circularity {
     double deviation;  /* sum over groups of the mean squared deviation within the group, over |A|_F^2 (kept entries). With
                           groups of unequal size: within-group sum of squares / (kept rows * |A|_F^2). 0 circulant, ~1/p random */
-    double circulance; /* share of |A - mean A|_F^2 that the projection on group means keeps: 1 circulant, ~1/p random */
+    double circulance; /* share of |A - mean A|_F^2 that the projection on group means keeps: 1 circulant or constant, ~1/p random */
 } gk_circularity;
 
 /* a [n,n] with row length lda. Both values are NaN for an empty or zero block. */
