@@ -1,4 +1,4 @@
-/* gk_loss.h: losses of outputs in double; pure functions of numbers, in src/algebra. No rows, or NaN in one, give NaN. */
+/* gk_loss.h: losses of outputs in double; pure functions of numbers, in src/algebra. No rows, or a NaN, give NaN. */
 #ifndef GK_LOSS_H
 #define GK_LOSS_H
 

@@ -1,10 +1,11 @@
-/* gk_structure.h: is a block of a feature matrix circulant? Mallinar et al. 2024, section 5; SQL and the measures share this.
+/* gk_structure.h: is a block of a feature matrix circulant? Mallinar et al. 2024, section 5; SQL and the measures
+ * share this.
  *
- * One mechanism serves every operation. A block A (rows: second input y, columns: first input x) is circulant for a task
- * z = u(x) + v(y) if A[y,x] depends on v(y) - u(x) alone; z = u(x) v(y) the same with discrete logarithms. So a structure
- * is a key for each row, a key for each column and a modulus: entries with equal (row - column) mod m form a group; a key of
- * -1 drops the row or column. add: Toeplitz, sub: Hankel, mul and div: the same in discrete-log order, row and column 0
- * dropped. */
+ * One mechanism serves every operation. A block A (rows: second input y, columns: first input x) is circulant for a
+ * task z = u(x) + v(y) if A[y,x] depends on v(y) - u(x) alone; z = u(x) v(y) the same with discrete logarithms. So a
+ * structure is a key for each row, a key for each column and a modulus: entries with equal (row - column) mod m form a
+ * group; a key of -1 drops the row or column. add: Toeplitz, sub: Hankel, mul and div: the same in discrete-log order,
+ * row and column 0 dropped. */
 #ifndef GK_STRUCTURE_H
 #define GK_STRUCTURE_H
 
@@ -17,9 +18,11 @@ typedef struct gk_grouping {
 } gk_grouping;
 
 typedef struct gk_circularity {
-    double deviation;  /* sum over groups of the mean squared deviation within the group, over |A|_F^2 (kept entries). With
-                          groups of unequal size: within-group sum of squares / (kept rows * |A|_F^2). 0 circulant, ~1/p random */
-    double circulance; /* share of |A - mean A|_F^2 that the projection on group means keeps: 1 circulant or constant, ~1/p random */
+    /* Sum over groups of the mean squared deviation within the group, over |A|_F^2 (kept entries). With groups of
+     * unequal size: within-group sum of squares / (kept rows * |A|_F^2). 0 circulant, ~1/p random. */
+    double deviation;
+    /* Share of |A - mean A|_F^2 that the projection on group means keeps: 1 circulant or constant, ~1/p random. */
+    double circulance;
 } gk_circularity;
 
 /* a [n,n] with row length lda. Both values are NaN for an empty or zero block. */
