@@ -95,12 +95,14 @@ int gk_safetensors_write(const gk_tensor *tensors, int n, const char *const *met
 /* Copies the stream's tensors into the memory of `tensors` (same names, dtypes, shapes, in any order); a truncated or
  * hostile stream, a missing, extra or ill-shaped tensor is refused with a line that names it. */
 int gk_safetensors_read(const unsigned char *raw, size_t size, const gk_tensor *tensors, int n);
+/* The checked contents of a stream: fills out[GK_TENSORS_MAX], whose data point into raw, unaligned. */
+int gk_safetensors_index(const unsigned char *raw, size_t size, gk_tensor *out, int *n);
 /* Value of a __metadata__ key, malloc'ed, or NULL. */
 char *gk_safetensors_meta(const unsigned char *raw, size_t size, const char *key);
 
 /* ---- npy: pure bytes; versions 1 to 3, C order, <f4 <f8 <i4 <i8 and |u1 ---- */
 int gk_npy_write(const void *data, gk_dtype dtype, int rank, const int64_t *shape, unsigned char **out, size_t *size);
-/* Checks everything; out is malloc'ed double (or int32 for GK_I32). rank at most 4. */
+/* Checks everything; out is malloc'ed double, whatever the stored type. rank at most 4. */
 int gk_npy_read(const unsigned char *raw, size_t size, double **out, int *rank, int64_t shape[4]);
 
 /* ---- queries for listings ---- */

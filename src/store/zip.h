@@ -1,0 +1,21 @@
+/* zip.h: compressed blobs, the only use of zlib. Private to src/store. */
+#ifndef GK_STORE_ZIP_H
+#define GK_STORE_ZIP_H
+
+#include "gk_base.h"
+
+/* A zlib stream of raw, malloc'ed, or *out = NULL where it would not be smaller: then raw itself is what to store. Both
+ * open with the sqlite3 shell's sqlar_uncompress(data, raw_size). */
+int gk_zip(const void *raw, size_t n, unsigned char **out, size_t *size);
+
+/* The raw_size bytes of a stored blob, malloc'ed; data of that size is taken as it is. GK_FAILED if it is damaged. */
+int gk_unzip(const void *data, size_t n, size_t raw_size, unsigned char **out);
+
+/* The same where the raw size is not known: grows with what really comes out, never past `limit` bytes. */
+int gk_unzip_grow(const void *data, size_t n, size_t limit, unsigned char **out, size_t *size);
+
+/* Does it start like a zlib stream? A raw npy starts with \x93, safetensors with a length whose low byte could be
+ * anything, but whose high bytes are 0. */
+bool gk_is_zipped(const void *data, size_t n);
+
+#endif
