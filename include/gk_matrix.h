@@ -41,7 +41,7 @@ void gk_block(double *out, const double *a, int lda, int r0, int r1, int c0, int
 
 void gk_blas_threads(int n);          /* of the BLAS inside this process; 1 inside and around OpenMP regions */
 const char *gk_blas_core(void);       /* e.g. "SkylakeX"; borrowed */
-/* The OPENBLAS_CORETYPE that this CPU deserves, or NULL when the library has picked well: an OpenBLAS takes AVX-512 CPUs
+/* The OPENBLAS_CORETYPE that this CPU deserves, or NULL when the library has picked well: OpenBLAS takes AVX-512 CPUs
  * that it does not know for Haswell or Zen. It is read when the library loads, so `cli` sets it and executes itself
  * again. The answer does not depend on the environment: the caller must leave a variable alone that is set already. */
 const char *gk_blas_core_wanted(void);
