@@ -1,5 +1,6 @@
 /* lab.c: one recorded run: settings -> split -> model -> training loop -> database, and back from a checkpoint. */
 #include "gk_lab.h"
+#include "gk_matrix.h"
 
 #include "record.h"
 #include "remeasure.h"
@@ -159,6 +160,7 @@ static int describe_metrics(gk_store *store)
 static int train_recorded(gk_store *store, int64_t run, lab_run *r)
 {
     const gk_train_hooks hooks = {r, on_metric, on_event, on_measure, on_checkpoint, on_progress, on_stop};
+    gk_blas_threads(1); /* methods thread over batch blocks and classes; two pools of threads would clash */
     int code = gk_probe_new(&r->probe, r->method, r->model, r->split, r->config);
     if (code == GK_OK) code = gk_recorder_start(&r->recorder, store, run);
     if (code == GK_OK) {

@@ -22,7 +22,11 @@ const gk_method *gk_registry_method(const char *name, gk_dtype dtype)
     return NULL;
 }
 
-const gk_measure *const gk_measures[] = {&gk_measure_weights, &gk_measure_structure, NULL};
+const gk_measure *const gk_measures[] = {
+    &gk_measure_weights,   &gk_measure_structure, &gk_measure_nfa,     &gk_measure_losses,         &gk_measure_gini,
+    &gk_measure_alignment, &gk_measure_progress,  &gk_measure_key,     &gk_measure_neurons,        &gk_measure_weight_tensors,
+    &gk_measure_ablation,  NULL,
+};
 
 const gk_key gk_shared_keys[] = {
     {"op", GK_KEY_TEXT, "add", 0, 0, NULL, "operation: add, sub, mul, div or a polynomial in x and y such as x^2+x*y+y^2"},

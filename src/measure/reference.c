@@ -1,0 +1,26 @@
+/* reference.c: what is fixed from the final model and then held against every earlier one. */
+#include "measure.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int gk_reference_of(gk_probe *final, gk_reference *out)
+{
+    *out = (gk_reference){0};
+    int n, code = gk_measure_key_frequencies(final, GK_KEYS_WEIGHTS, out);
+    if (code != GK_OK) return code;
+    const double *m = gk_probe_structural(final, &n);
+    if (!m) return n < 0 ? GK_FAILED : GK_OK;
+    const size_t count = (size_t)n * (size_t)n;
+    if (!(out->final_m = gk_alloc(count, sizeof *m))) return GK_FAILED;
+    memcpy(out->final_m, m, count * sizeof *m);
+    return GK_OK;
+}
+
+void gk_reference_free(gk_reference *reference)
+{
+    if (!reference) return;
+    free(reference->final_m);
+    reference->final_m = NULL;
+    reference->n_key = 0;
+}
