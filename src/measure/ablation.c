@@ -1,4 +1,5 @@
-/* ablation.c: what breaks when a part of a network is taken out. Nanda et al. 2023, section 4.4. For `measure --ablate`. */
+/* ablation.c: what breaks when a part of a network is taken out. Nanda et al. 2023, section 4.4. For `measure
+ * --ablate`. */
 #include "measure.h"
 #include "gk_loss.h"
 #include "gk_matrix.h"
@@ -17,7 +18,8 @@ static const gk_metric_name names[] = {
     {"ablation_head<head>_zero", "nats", CROSS "one attention head's output zeroed; all cells"},
     {"ablation_project_on", "nats", CROSS "activations projected on the key directions, plus their mean; kept cells"},
     {"ablation_project_off", "nats", CROSS "activations less their projection on the key directions; kept cells"},
-    {"ablation_polynomial", "nats", CROSS "neurons over .85 explained replaced by their one-frequency polynomial; kept cells"},
+    {"ablation_polynomial", "nats",
+     CROSS "neurons over .85 explained replaced by their one-frequency polynomial; kept cells"},
     {"ablation_polynomial_all", "nats", CROSS "every neuron replaced by its one-frequency polynomial; kept cells"},
     {"ablation_<part>_mse", "1", "the same as mean squared error; squared-error methods only"},
     {0}};
@@ -32,11 +34,11 @@ typedef struct ablation {
     int width;
     int32_t *cells, *labels; /* of the block */
     double *activations, *outputs;
-    double *mean;            /* [width] over all cells */
-    double *wl;              /* [p,width] */
-    double *bias;            /* [p] the output bias of the MLP as logits, zero without one */
-    double *projection;      /* [m,width] key part of the activations as a function of the answer's exponent */
-    double *polynomial[4];   /* [m,width] each: the one-frequency polynomial's parts over i, j, i + j, i - j */
+    double *mean;          /* [width] over all cells */
+    double *wl;            /* [p,width] */
+    double *bias;          /* [p] the output bias of the MLP as logits, zero without one */
+    double *projection;    /* [m,width] key part of the activations as a function of the answer's exponent */
+    double *polynomial[4]; /* [m,width] each: the one-frequency polynomial's parts over i, j, i + j, i - j */
     gk_neuron_spectrum spectrum;
 } ablation;
 
@@ -74,7 +76,8 @@ static void take_mean(ablation *a, int n)
     }
 }
 
-/* value [m,width] += F' restricted to frequency k of a marginal's transform, times weight, for the neurons that `use` it */
+/* value [m,width] += F' restricted to frequency k of a marginal's transform, times weight, for the neurons that `use`
+ * it */
 static void add_frequency(double *value, const double *transformed, const gk_group *g, int k, int width, double weight,
                           const int *best)
 {
@@ -111,7 +114,8 @@ static int take_spectrum(ablation *a, const gk_reference *reference)
     return GK_OK;
 }
 
-/* The activations of one kept cell after the change. Means over the kept cells come from the spectrum's constant row. */
+/* The activations of one kept cell after the change. Means over the kept cells come from the spectrum's constant row.
+ */
 static void change_cell(const ablation *a, change how, int32_t cell, double *row)
 {
     const gk_group *g = &a->probe->group;
@@ -250,5 +254,4 @@ static int compute(gk_probe *probe, const gk_reference *reference, const gk_sink
     return code;
 }
 
-const gk_measure gk_measure_ablation = {
-    .family = "ablation", .names = names, .by_default = false, .compute = compute};
+const gk_measure gk_measure_ablation = {.family = "ablation", .names = names, .by_default = false, .compute = compute};

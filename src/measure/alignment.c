@@ -7,7 +7,8 @@
 #include <string.h>
 
 static const gk_metric_name alignment_names[] = {
-    {"agop_alignment", "1", "cosine of the feature matrix (sqrt_agop of a network, metric of an RFM) and the run's final one"},
+    {"agop_alignment", "1",
+     "cosine of the feature matrix (sqrt_agop of a network, metric of an RFM) and the run's final one"},
     {"agop_alignment_nodiag", "1", "agop_alignment with both diagonals removed"},
     {"agop_alignment_block", "1", "agop_alignment of the off-diagonal blocks (rows: second input) alone"},
     {0}};
@@ -46,7 +47,8 @@ const gk_measure gk_measure_alignment = {.family = "alignment",
                                          .compute = compute_alignment};
 
 static const gk_metric_name nfa_names[] = {
-    {"nfa_correlation", "1", "Pearson correlation of sqrt_agop and nfm = W1' W1 (the embedding's Gram matrix), flattened"},
+    {"nfa_correlation", "1",
+     "Pearson correlation of sqrt_agop and nfm = W1' W1 (the embedding's Gram matrix), flattened"},
     {"nfa_correlation_nodiag", "1", "nfa_correlation without the diagonal entries"},
     {0}};
 

@@ -1,5 +1,5 @@
-/* fourier.c: which frequencies the weights and the outputs live on. Nanda et al. 2023, section 4; over the right group for
- * every task, and for every method that has the quantity. */
+/* fourier.c: which frequencies the weights and the outputs live on. Nanda et al. 2023, section 4; over the right group
+ * for every task, and for every method that has the quantity. */
 #include "measure.h"
 #include "gk_fourier.h"
 #include "gk_matrix.h"
@@ -36,8 +36,8 @@ static bool has_neurons(const gk_probe *probe)
 
 /* ---- the token side: |W_E F_f| ---- */
 
-/* norms[f] over all rows of the embedding. Without attention the rows are W1's two halves, of x and of y; each is put in
- * the order of its own exponents. */
+/* norms[f] over all rows of the embedding. Without attention the rows are W1's two halves, of x and of y; each is put
+ * in the order of its own exponents. */
 static int embed_norms(gk_probe *probe, double *norms)
 {
     const gk_group *g = &probe->group;
@@ -60,7 +60,8 @@ static int embed_norms(gk_probe *probe, double *norms)
 }
 
 static const gk_metric_name gini_names[] = {
-    {"gini_embed", "1", "Gini coefficient of |W_E F_f| over the rows f of the Fourier basis (for the mlp: both halves of W1)"},
+    {"gini_embed", "1",
+     "Gini coefficient of |W_E F_f| over the rows f of the Fourier basis (for the mlp: both halves of W1)"},
     {"gini_neuron_logit", "1", "Gini coefficient of |F_f W_L| over the rows f of the Fourier basis"},
     {0}};
 
@@ -83,8 +84,7 @@ static int compute_gini(gk_probe *probe, const gk_reference *reference, const gk
     return gk_emit(sink, "gini_neuron_logit", gk_gini(norms, m));
 }
 
-const gk_measure gk_measure_gini = {
-    .family = "gini", .names = gini_names, .by_default = true, .compute = compute_gini};
+const gk_measure gk_measure_gini = {.family = "gini", .names = gini_names, .by_default = true, .compute = compute_gini};
 
 /* ---- the outputs: alpha_k = <L, C_k>, C_k the unit tensor cos(2 pi k (x + y - c) / m) ---- */
 
@@ -177,11 +177,8 @@ static int compute_key(gk_probe *probe, const gk_reference *reference, const gk_
     return code == GK_OK && has_neurons(probe) ? emit_residual(probe, reference, sink) : code;
 }
 
-const gk_measure gk_measure_key = {.family = "key",
-                                   .names = key_names,
-                                   .by_default = true,
-                                   .needs_reference = true,
-                                   .compute = compute_key};
+const gk_measure gk_measure_key = {
+    .family = "key", .names = key_names, .by_default = true, .needs_reference = true, .compute = compute_key};
 
 /* ---- which frequencies are the key ones ---- */
 
@@ -229,9 +226,15 @@ int gk_measure_key_frequencies(gk_probe *probe, gk_key_rule rule, gk_reference *
     double *strength = gk_probe_work(probe, 1, (size_t)m / 2 + 1), largest = 0;
     if (!strength) return GK_FAILED;
     switch (rule) {
-    case GK_KEYS_WEIGHTS: code = strength_of_weights(probe, strength); break;
-    case GK_KEYS_NEURONS: code = strength_of_neurons(probe, strength); break;
-    default: code = strength_of_outputs(probe, strength); break;
+    case GK_KEYS_WEIGHTS:
+        code = strength_of_weights(probe, strength);
+        break;
+    case GK_KEYS_NEURONS:
+        code = strength_of_neurons(probe, strength);
+        break;
+    default:
+        code = strength_of_outputs(probe, strength);
+        break;
     }
     if (code != GK_OK) return code;
     for (int k = 1; k <= m / 2; k++) largest = fmax(largest, strength[k]);

@@ -1,9 +1,9 @@
-/* losses.c: progress measures on the outputs: what the key frequencies alone achieve (restricted) and what is left without
- * them (excluded). Nanda et al. 2023, section 5.1 and appendix; here for every method and every cyclic task.
+/* losses.c: progress measures on the outputs: what the key frequencies alone achieve (restricted) and what is left
+ * without them (excluded). Nanda et al. 2023, section 5.1 and appendix; here for every method and every cyclic task.
  *
- * P_k projects the cell axis of L on the two directions cos, sin of 2 pi k s / m, s the exponent of the cell's answer. So
- * (P_k L)[cell,c] = R_k[s,c] = (d/m^2) sum_s' cos(2 pi k (s - s') / m) S[s',c], d = 2 directions (1 at k = m/2), with S the
- * sums of L over the cells of equal s: an [m,p] table instead of a p^2 x p^2 matrix. */
+ * P_k projects the cell axis of L on the two directions cos, sin of 2 pi k s / m, s the exponent of the cell's answer.
+ * So (P_k L)[cell,c] = R_k[s,c] = (d/m^2) sum_s' cos(2 pi k (s - s') / m) S[s',c], d = 2 directions (1 at k = m/2),
+ * with S the sums of L over the cells of equal s: an [m,p] table instead of a p^2 x p^2 matrix. */
 #include "measure.h"
 #include "gk_loss.h"
 
@@ -43,14 +43,16 @@ double gk_cross_entropy_sum(const double *outputs, int rows, int classes, double
 
 /* ---- the outputs as they are ---- */
 
-#define CROSS "cross entropy over the p classes; outputs of a method trained on squared error are divided by output_scale; "
+#define CROSS                                                                                                          \
+    "cross entropy over the p classes; outputs of a method trained on squared error are divided by output_scale; "
 
 static const gk_metric_name full_names[] = {
     {"output_scale", "1", "root mean square of the outputs over all cells, each cell's mean over the classes removed"},
     {"full_loss", "nats", CROSS "all cells"},
     {"full_loss_train", "nats", CROSS "train cells"},
     {"full_loss_test", "nats", CROSS "test cells"},
-    {"full_mse", "1", "mean squared error of the outputs against one-hot labels, all cells; squared-error methods only"},
+    {"full_mse", "1",
+     "mean squared error of the outputs against one-hot labels, all cells; squared-error methods only"},
     {0}};
 
 static int compute_full(gk_probe *probe, const gk_reference *reference, const gk_sink *sink)
@@ -92,7 +94,8 @@ static const gk_metric_name progress_names[] = {
     {"restricted_loss_test", "nats", CROSS "P_K L + mean over cells of L, test cells" KEPT},
     {"excluded_loss", "nats", CROSS "L - P_K L with all key frequencies at once, train cells" KEPT},
     {"excluded_loss_k<freq>", "nats", CROSS "L - P_k L with one key frequency, train cells" KEPT},
-    {"restricted_mse", "1", "mean squared error of P_K L + mean over cells of L, all cells; squared-error methods only" KEPT},
+    {"restricted_mse", "1",
+     "mean squared error of P_K L + mean over cells of L, all cells; squared-error methods only" KEPT},
     {"restricted_mse_test", "1", "restricted_mse on the test cells" KEPT},
     {"excluded_mse", "1", "mean squared error of L - P_K L, train cells; squared-error methods only" KEPT},
     {"excluded_mse_k<freq>", "1", "mean squared error of L - P_k L with one key frequency, train cells" KEPT},
@@ -162,10 +165,10 @@ static int emit_restricted(gk_probe *probe, const double *table, const double *s
 typedef struct train_rows {
     int n, p;
     double temperature;
-    int32_t *s, *label;   /* [n] */
-    const double **row;   /* [n] rows of L */
-    double *exponential;  /* [n,p] exp((L - largest) / temperature) */
-    double *largest;      /* [n] largest entry of the row / temperature */
+    int32_t *s, *label;  /* [n] */
+    const double **row;  /* [n] rows of L */
+    double *exponential; /* [n,p] exp((L - largest) / temperature) */
+    double *largest;     /* [n] largest entry of the row / temperature */
 } train_rows;
 
 GK_HOT static double exponentials(double *out, const double *row, int p, double temperature)
@@ -218,8 +221,8 @@ GK_HOT static double squared_difference(const double *restrict a, const double *
     return sum;
 }
 
-/* Cross entropy of L - table over the train rows. exp(L - table) is a product of two tabled exponentials, so that each set
- * of frequencies costs one dot product a cell; where that would underflow the row is done the long way. */
+/* Cross entropy of L - table over the train rows. exp(L - table) is a product of two tabled exponentials, so that each
+ * set of frequencies costs one dot product a cell; where that would underflow the row is done the long way. */
 static double excluded(const train_rows *t, const double *table, double *inverse, int m)
 {
     const size_t p = (size_t)t->p;

@@ -11,11 +11,11 @@
  * A "kept" cell is one of the m x m cells whose x and y have exponents. */
 typedef struct gk_group {
     int m;
-    int32_t *x, *y, *z;                /* [p] exponents; -1: left out */
-    int32_t *x_of, *y_of, *class_of;   /* [m] inverse maps */
-    int32_t *sum_of;                   /* [p*p] exponent of the cell's answer, -1 where the cell is not kept */
-    double *basis;                     /* F [m,m], see gk_fourier.h */
-    double *cosine, *sine;             /* [m] of 2 pi a / m */
+    int32_t *x, *y, *z;              /* [p] exponents; -1: left out */
+    int32_t *x_of, *y_of, *class_of; /* [m] inverse maps */
+    int32_t *sum_of;                 /* [p*p] exponent of the cell's answer, -1 where the cell is not kept */
+    double *basis;                   /* F [m,m], see gk_fourier.h */
+    double *cosine, *sine;           /* [m] of 2 pi a / m */
 } gk_group;
 
 int gk_group_init(gk_group *g, const gk_task *task);
@@ -46,15 +46,15 @@ struct gk_probe {
     const gk_split *split;
     const gk_config *config;
     int p, n_cells;
-    bool squared;      /* trained on squared error: an RFM, or loss = mse */
-    int32_t *cells;    /* [n_cells] the defined cells, ascending: row r of the outputs is cells[r] */
-    int32_t *row;      /* [p*p] the row of a cell, -1 where undefined */
-    int32_t *labels;   /* [n_cells] */
+    bool squared;    /* trained on squared error: an RFM, or loss = mse */
+    int32_t *cells;  /* [n_cells] the defined cells, ascending: row r of the outputs is cells[r] */
+    int32_t *row;    /* [p*p] the row of a cell, -1 where undefined */
+    int32_t *labels; /* [n_cells] */
     gk_group group;
     /* Lazy: the memory stays, `fresh` flags say whether it holds the model's present values. */
-    double *outputs;   /* L [n_cells,p] */
-    double *sums;      /* S [m,p]: L summed over the kept cells of equal exponent sum */
-    double *work[6];   /* families' own memory, by gk_probe_work */
+    double *outputs; /* L [n_cells,p] */
+    double *sums;    /* S [m,p]: L summed over the kept cells of equal exponent sum */
+    double *work[6]; /* families' own memory, by gk_probe_work */
     size_t work_size[6];
     bool fresh_outputs, fresh_sums, fresh_scale;
     double scale;
@@ -68,11 +68,11 @@ const double *gk_probe_outputs(gk_probe *probe);
 const double *gk_probe_sums(gk_probe *probe);
 /* Root mean square over cells and classes of L after each cell's mean over the classes is removed. NaN on failure. */
 double gk_probe_scale(gk_probe *probe);
-/* At least `count` doubles that live as long as the probe, uncleared; slot 0..5. Slots are shared by the families: what a
- * slot holds is gone when another family computes. NULL with an error line. */
+/* At least `count` doubles that live as long as the probe, uncleared; slot 0..5. Slots are shared by the families: what
+ * a slot holds is gone when another family computes. NULL with an error line. */
 double *gk_probe_work(gk_probe *probe, int slot, size_t count);
-/* The matrix whose structure is asked about: `metric` for a kernel machine, sqrt_agop for a network. NULL: the method has
- * neither (no error line then, *n = 0), or it failed (*n < 0). */
+/* The matrix whose structure is asked about: `metric` for a kernel machine, sqrt_agop for a network. NULL: the method
+ * has neither (no error line then, *n = 0), or it failed (*n < 0). */
 const double *gk_probe_structural(gk_probe *probe, int *n);
 bool gk_probe_has_feature(const gk_probe *probe, const char *kind);
 
@@ -80,8 +80,8 @@ bool gk_probe_has_feature(const gk_probe *probe, const char *kind);
 int gk_emit(const gk_sink *sink, const char *name, double value);
 int gk_emit_indexed(const gk_sink *sink, const char *prefix, int index, double value);
 
-/* Energy of a [rows,columns] matrix's rows on the basis: norms[f] = |F_f W| for f = 0..m-1, where row a of W in the order of
- * the exponents is w[of[a]]. transformed [m,columns] gets F W itself. */
+/* Energy of a [rows,columns] matrix's rows on the basis: norms[f] = |F_f W| for f = 0..m-1, where row a of W in the
+ * order of the exponents is w[of[a]]. transformed [m,columns] gets F W itself. */
 void gk_group_transform(const gk_group *g, const double *w, int columns, const int32_t *of, double *gathered,
                         double *transformed);
 
@@ -89,8 +89,8 @@ void gk_group_transform(const gk_group *g, const double *w, int columns, const i
 
 /* Sum over rows r of the cross entropy of outputs[r] / scale for the given labels. */
 double gk_cross_entropy_sum(const double *outputs, int rows, int classes, double scale, const int32_t *labels);
-/* 1 for cross-entropy methods; for methods trained on squared error the scale by which outputs are divided before a cross
- * entropy is taken, so that it is comparable with the others'. */
+/* 1 for cross-entropy methods; for methods trained on squared error the scale by which outputs are divided before a
+ * cross entropy is taken, so that it is comparable with the others'. */
 double gk_probe_temperature(gk_probe *probe);
 
 /* ---- neurons (neurons.c), shared with the ablations ---- */
@@ -106,7 +106,8 @@ typedef struct gk_neuron_spectrum {
 } gk_neuron_spectrum;
 
 enum { NEURON_BLOCK = 2048 }; /* cells whose activations are held at once, about */
-/* A neuron is explained by one frequency when that frequency holds this share of its centred energy (Nanda et al., 4.2). */
+/* A neuron is explained by one frequency when that frequency holds this share of its centred energy (Nanda et
+ * al., 4.2). */
 #define NEURON_EXPLAINED 0.85
 
 int gk_neuron_spectrum_init(gk_neuron_spectrum *s, gk_probe *probe);

@@ -1,10 +1,10 @@
 /* neurons.c: is a neuron a trigonometric polynomial of one frequency? Nanda et al. 2023, section 4.2.
  *
- * Of a neuron's activations G[i,j] over the kept cells (i, j: exponents of x and y) only four marginals matter: the sums
- * over equal i, j, i + j and i - j. cos(k i) cos(k j) and its companions span the plane waves of k (i + j) and k (i - j), so
- * the energy in {1, cos k, sin k} x {1, cos k, sin k} less the constant is, with F the Fourier basis of Z_m,
- *   (1/m) sum over the marginals of the squares of their rows (2k-1, 2k) of F,
- * where for k = m/2 the last two are the same direction and count once. */
+ * Of a neuron's activations G[i,j] over the kept cells (i, j: exponents of x and y) only four marginals matter: the
+ * sums over equal i, j, i + j and i - j. cos(k i) cos(k j) and its companions span the plane waves of k (i + j) and k
+ * (i - j), so the energy in {1, cos k, sin k} x {1, cos k, sin k} less the constant is, with F the Fourier basis of
+ * Z_m, (1/m) sum over the marginals of the squares of their rows (2k-1, 2k) of F, where for k = m/2 the last two are
+ * the same direction and count once. */
 #include "measure.h"
 #include "gk_matrix.h"
 
@@ -99,7 +99,8 @@ int gk_neuron_spectrum_init(gk_neuron_spectrum *s, gk_probe *probe)
     }
     for (int t = 0; t < 4; t++)
         gk_gemm(false, false, g->m, s->width, g->m, 1, g->basis, g->m, sums[t], s->width, 0, s->marginal[t], s->width);
-    /* F's constant row of any marginal is the sum of all cells over sqrt(m); cleaner than rounding is a silent neuron */
+    /* F's constant row of any marginal is the sum of all cells over sqrt(m); cleaner than rounding is a silent neuron
+     */
     for (size_t w = 0; w < columns; w++) {
         const double raw = s->energy[w];
         s->energy[w] -= s->marginal[0][w] * s->marginal[0][w] / g->m;
@@ -117,8 +118,10 @@ void gk_neuron_spectrum_free(gk_neuron_spectrum *s)
 
 static const gk_metric_name names[] = {
     {"neurons_explained", "1",
-     "share of neurons with over .85 of their centred activation energy in {1, cos k, sin k} x {1, cos k, sin k} at one k"},
-    {"neurons_k<freq>", "1", "number of neurons that frequency k explains so; key frequencies, and others that explain any"},
+     "share of neurons with over .85 of their centred activation energy in {1, cos k, sin k} x {1, cos k, sin k} at "
+     "one k"},
+    {"neurons_k<freq>", "1",
+     "number of neurons that frequency k explains so; key frequencies, and others that explain any"},
     {0}};
 
 static int compute(gk_probe *probe, const gk_reference *reference, const gk_sink *sink)
@@ -141,5 +144,4 @@ static int compute(gk_probe *probe, const gk_reference *reference, const gk_sink
     return code;
 }
 
-const gk_measure gk_measure_neurons = {
-    .family = "neurons", .names = names, .by_default = false, .compute = compute};
+const gk_measure gk_measure_neurons = {.family = "neurons", .names = names, .by_default = false, .compute = compute};

@@ -1,5 +1,5 @@
-/* phases.c: memorised, circuit, grokked, cleaned: the phases of Nanda et al. 2023, section 5, found from curves instead of
- * by eye. Pure functions of numbers. */
+/* phases.c: memorised, circuit, grokked, cleaned: the phases of Nanda et al. 2023, section 5, found from curves instead
+ * of by eye. Pure functions of numbers. */
 #include "gk_measure.h"
 
 #include <math.h>
@@ -23,7 +23,8 @@ static int64_t stays_above(const gk_curve *c, double level)
 }
 
 /* Middle of the stretch over which the curve falls fastest per unit of log(1 + step): grokking lives on a logarithmic
- * axis. A stretch spans a quarter of its step, or one interval where samples are sparser, so that jitter does not win. */
+ * axis. A stretch spans a quarter of its step, or one interval where samples are sparser, so that jitter does not win.
+ */
 static int64_t steepest_fall(const gk_curve *c, int64_t from)
 {
     double fastest = 0;
@@ -42,8 +43,8 @@ static int64_t steepest_fall(const gk_curve *c, int64_t from)
     return found;
 }
 
-/* The first step from which the curve stays within a twentieth of its whole fall above its final value; -1 if it fell by
- * less than a hundredth. */
+/* The first step from which the curve stays within a twentieth of its whole fall above its final value; -1 if it fell
+ * by less than a hundredth. */
 static int64_t fall_ends(const gk_curve *c, int64_t from)
 {
     double highest = -INFINITY;

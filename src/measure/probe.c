@@ -14,7 +14,8 @@ static bool trains_on_squared_error(const gk_config *config)
     return !loss || strcmp(loss->text, "mse") == 0; /* a kernel machine has no such key: ridge regression */
 }
 
-int gk_probe_new(gk_probe **out, const gk_method *method, gk_model *model, const gk_split *split, const gk_config *config)
+int gk_probe_new(gk_probe **out, const gk_method *method, gk_model *model, const gk_split *split,
+                 const gk_config *config)
 {
     const size_t p = (size_t)split->task.p, n = (size_t)split->task.n_pairs;
     *out = NULL;
@@ -126,7 +127,8 @@ double gk_probe_scale(gk_probe *probe)
     const double *outputs = gk_probe_outputs(probe);
     if (!outputs) return NAN;
     double squares = 0;
-    for (int r = 0; r < probe->n_cells; r++) squares += centred_sum_sq(outputs + (size_t)r * (size_t)probe->p, probe->p);
+    for (int r = 0; r < probe->n_cells; r++)
+        squares += centred_sum_sq(outputs + (size_t)r * (size_t)probe->p, probe->p);
     probe->scale = sqrt(squares / ((double)probe->n_cells * probe->p));
     probe->fresh_scale = true;
     return probe->scale;

@@ -14,16 +14,20 @@
 
 static const gk_metric_name names[] = {
     {"circulant_deviation", "1",
-     "mean squared deviation within groups of entries with equal v(y) - u(x), the task being u(x) + v(y) or, over discrete "
+     "mean squared deviation within groups of entries with equal v(y) - u(x), the task being u(x) + v(y) or, over "
+     "discrete "
      "logarithms with 0 dropped, u(x) v(y); over |A|_F^2; 0 circulant, about 1/p random" OF_MATRIX},
-    {"circulance", "1", "share of |A - mean A|_F^2 that the circulant projection by v(y) - u(x) keeps; 1 circulant" OF_MATRIX},
-    {"circulant_deviation_control", "1", "circulant_deviation with the wrong orientation, v(y) + u(x): a control" OF_MATRIX},
+    {"circulance", "1",
+     "share of |A - mean A|_F^2 that the circulant projection by v(y) - u(x) keeps; 1 circulant" OF_MATRIX},
+    {"circulant_deviation_control", "1",
+     "circulant_deviation with the wrong orientation, v(y) + u(x): a control" OF_MATRIX},
     {"circulance_control", "1", "circulance with the wrong orientation, v(y) + u(x): a control" OF_MATRIX},
     {"best_ordering", "1",
      "ordering with the largest circulance: 0 toeplitz, 1 hankel, 2 toeplitz_dlog, 3 hankel_dlog" OF_MATRIX},
     {"best_circulance", "1", "circulance in the best of the four orderings" OF_MATRIX},
     {"line_energy", "1",
-     "share of |A|_F^2 on the line of the 2-D DFT that the task's circulant blocks occupy, constant included" OF_MATRIX},
+     "share of |A|_F^2 on the line of the 2-D DFT that the task's circulant blocks occupy, constant "
+     "included" OF_MATRIX},
     {"spectrum_entropy", "nats", "entropy of the energies of frequencies 1.. on that line" OF_MATRIX},
     {"effective_rank", "1", "exp of the entropy of the normalised eigenvalues of sqrt_agop (network) or metric (RFM)"},
     {"trace", "1", "trace of sqrt_agop (network) or metric (RFM)"},
@@ -117,5 +121,4 @@ static int compute(gk_probe *probe, const gk_reference *reference, const gk_sink
     return gk_emit(sink, "trace", gk_trace(matrix, n));
 }
 
-const gk_measure gk_measure_structure = {
-    .family = "structure", .names = names, .by_default = true, .compute = compute};
+const gk_measure gk_measure_structure = {.family = "structure", .names = names, .by_default = true, .compute = compute};

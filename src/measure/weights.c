@@ -17,8 +17,7 @@ static double tensor_norm_sq(const gk_tensor *t)
 }
 
 static const gk_metric_name norm_names[] = {
-    {"weight_norm_sq", "1", "sum of squares of all weights: the parameters of a network, M and alpha of an RFM"},
-    {0}};
+    {"weight_norm_sq", "1", "sum of squares of all weights: the parameters of a network, M and alpha of an RFM"}, {0}};
 
 static int compute_norm(gk_probe *probe, const gk_reference *reference, const gk_sink *sink)
 {

@@ -1,0 +1,256 @@
+/* test_measure.c: every family of measures on random tables, for each operation and kind of method, against the values
+ * that tests/oracle_measure.py computes with dense projections. Nothing may be emitted that the oracle does not know.
+ */
+#include "measure.h"
+
+static const double TOLERANCE = 1e-9;
+
+static const gk_measure *const families[] = {&gk_measure_weights,        &gk_measure_structure, &gk_measure_nfa,
+                                             &gk_measure_losses,         &gk_measure_gini,      &gk_measure_alignment,
+                                             &gk_measure_progress,       &gk_measure_key,       &gk_measure_neurons,
+                                             &gk_measure_weight_tensors, &gk_measure_ablation};
+enum { FAMILIES = sizeof families / sizeof *families };
+
+/* One case of the fixture: a split, a fake model, a probe. */
+typedef struct fixture {
+    gk_split split;
+    gk_config config;
+    gk_model model;
+    gk_probe *probe;
+    const gk_method *method;
+    gk_reference reference;
+} fixture;
+
+static void begin(fixture *f, const char *op, int p, const char *kind)
+{
+    const bool kernel = strcmp(kind, "rfm") == 0;
+    memset(f, 0, sizeof *f);
+    assert_int_equal(gk_split_make(&f->split, op, p, 0.4, 3, "philox"), GK_OK);
+    gk_config_init(&f->config);
+    if (!kernel) assert_int_equal(gk_config_add(&f->config, fake_loss_keys), GK_OK);
+    if (strcmp(kind, "mlp") == 0) assert_int_equal(gk_config_set(&f->config, "loss", "mse", "test"), GK_OK);
+    fake_init(&f->model, p, kind);
+    f->method = kernel ? &fake_kernel : &fake_network;
+    const bool product = f->split.task.form == GK_FORM_PRODUCT;
+    f->reference = (gk_reference){.n_key = 2, .key = {product ? 2 : 1, product ? 5 : 3}, .final_m = f->model.final_m};
+    assert_int_equal(gk_probe_new(&f->probe, f->method, &f->model, &f->split, &f->config), GK_OK);
+}
+
+static void end(fixture *f)
+{
+    gk_probe_free(f->probe);
+    fake_clear(&f->model);
+    gk_config_free(&f->config);
+    gk_split_free(&f->split);
+}
+
+/* 0/1 for each frequency under a rule, as the oracle writes them. */
+static void record_keys(fixture *f, gk_key_rule rule, const char *prefix, const gk_sink *sink)
+{
+    gk_reference found;
+    const gk_task *task = &f->split.task;
+    const int m = task->form == GK_FORM_PRODUCT ? task->p - 1 : task->p;
+    assert_int_equal(gk_measure_key_frequencies(f->probe, rule, &found), GK_OK);
+    for (int k = 1; found.n_key > 0 && k <= m / 2; k++) {
+        char name[32];
+        bool key = false;
+        for (int i = 0; i < found.n_key; i++) key = key || found.key[i] == k;
+        snprintf(name, sizeof name, "%s_%d", prefix, k);
+        remember_value(sink->context, name, key);
+    }
+}
+
+static void compute_everything(fixture *f, records *r)
+{
+    const gk_sink sink = remembering(r);
+    for (int i = 0; i < FAMILIES; i++) {
+        assert_int_equal(families[i]->compute(f->probe, &f->reference, &sink), GK_OK);
+    }
+    record_keys(f, GK_KEYS_OUTPUTS, "key_outputs", &sink);
+    if (!f->model.kernel) {
+        record_keys(f, GK_KEYS_WEIGHTS, "key_weights", &sink);
+        record_keys(f, GK_KEYS_NEURONS, "key_neurons", &sink);
+    }
+}
+
+static void check_nothing_unjudged(const records *r, const char *where)
+{
+    for (int i = 0; i < r->n; i++) {
+        if (!r->of[i].expected) fail_msg("%s: %s is emitted, the oracle does not know it", where, r->of[i].name);
+    }
+}
+
+static void measures_equal_the_oracle(void **state)
+{
+    (void)state;
+    static records r;
+    FILE *file = fopen("tests/fixtures/measure.csv", "r");
+    assert_non_null(file);
+    char line[256], op[32], kind[16], name[80], where[128] = "";
+    fixture f = {0};
+    int p, rows = 0;
+    double expected;
+    assert_non_null(fgets(line, sizeof line, file)); /* the heading */
+    while (fgets(line, sizeof line, file)) {
+        char here[128];
+        assert_int_equal(sscanf(line, "%31[^,],%d,%15[^,],%79[^,],%lf", op, &p, kind, name, &expected), 5);
+        snprintf(here, sizeof here, "%s %d %s", op, p, kind);
+        if (strcmp(here, where) != 0) {
+            if (where[0]) {
+                check_nothing_unjudged(&r, where);
+                end(&f);
+            }
+            begin(&f, op, p, kind);
+            compute_everything(&f, &r);
+            snprintf(where, sizeof where, "%s", here);
+        }
+        record *found = recorded(&r, name);
+        if (!found) fail_msg("%s: %s is missing", where, name);
+        const double scale = fabs(expected) > 1 ? fabs(expected) : 1;
+        if (!(fabs(found->value - expected) <= TOLERANCE * scale))
+            fail_msg("%s: %s is %.17g, not %.17g", where, name, found->value, expected);
+        found->expected = true;
+        rows++;
+    }
+    check_nothing_unjudged(&r, where);
+    end(&f);
+    fclose(file);
+    assert_true(rows > 1000);
+}
+
+static void a_probe_computes_once_and_again_after_renewal(void **state)
+{
+    (void)state;
+    fixture f;
+    static records r;
+    begin(&f, "add", 11, "mlp");
+    const gk_sink sink = remembering(&r);
+    for (int round = 1; round <= 2; round++) {
+        assert_int_equal(gk_measure_losses.compute(f.probe, NULL, &sink), GK_OK);
+        assert_int_equal(gk_measure_progress.compute(f.probe, &f.reference, &sink), GK_OK);
+        assert_int_equal(gk_measure_structure.compute(f.probe, NULL, &sink), GK_OK);
+        assert_int_equal(gk_measure_nfa.compute(f.probe, NULL, &sink), GK_OK);
+        assert_int_equal(gk_measure_matrices(f.probe, &sink), GK_OK);
+        assert_int_equal(f.model.predictions, round);
+        assert_int_equal(f.model.features, 2 * round); /* agop and nfm */
+        gk_probe_renew(f.probe);
+    }
+    assert_string_equal(r.matrices, "agop sqrt_agop nfm agop sqrt_agop nfm ");
+    int n;
+    assert_null(gk_probe_feature(f.probe, "metric", &n));
+    assert_string_equal(gk_error_text(), "method fake network has no feature matrix 'metric'");
+    end(&f);
+}
+
+static void without_a_reference_nothing_is_guessed(void **state)
+{
+    (void)state;
+    static records r;
+    const gk_reference empty = {0};
+    fixture f;
+    begin(&f, "add", 11, "net");
+    const gk_sink sink = remembering(&r);
+    for (int i = 0; i < FAMILIES; i++) {
+        if (!families[i]->needs_reference) continue;
+        assert_int_equal(families[i]->compute(f.probe, NULL, &sink), GK_OK);
+        assert_int_equal(families[i]->compute(f.probe, &empty, &sink), GK_OK);
+    }
+    assert_int_equal(r.n, 0);
+    end(&f);
+}
+
+/* Every name that is emitted is in its family's table, exactly or as PREFIX<something>SUFFIX. */
+static bool listed(const gk_measure *family, const char *name)
+{
+    for (const gk_metric_name *n = family->names; n->name; n++) {
+        const char *open = strchr(n->name, '<'), *close = strchr(n->name, '>');
+        if (!open && strcmp(n->name, name) == 0) return true;
+        if (!open) continue;
+        const size_t before = (size_t)(open - n->name), after = strlen(close + 1), length = strlen(name);
+        if (length > before + after && strncmp(name, n->name, before) == 0 &&
+            strcmp(name + length - after, close + 1) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void every_value_is_described(void **state)
+{
+    (void)state;
+    static records r;
+    fixture f;
+    static const char *const kinds[] = {"net", "mlp", "rfm"};
+    for (int k = 0; k < 3; k++) {
+        begin(&f, "mul", 11, kinds[k]);
+        for (int i = 0; i < FAMILIES; i++) {
+            const gk_sink sink = remembering(&r);
+            assert_int_equal(families[i]->compute(f.probe, &f.reference, &sink), GK_OK);
+            for (int j = 0; j < r.n; j++) {
+                if (!listed(families[i], r.of[j].name))
+                    fail_msg("%s does not list %s", families[i]->family, r.of[j].name);
+            }
+            for (const gk_metric_name *n = families[i]->names; n->name; n++) {
+                assert_true(strlen(n->description) > 15 && n->unit);
+            }
+        }
+        end(&f);
+    }
+}
+
+static void frequencies_are_said_as_json(void **state)
+{
+    (void)state;
+    static records r;
+    fixture f;
+    begin(&f, "div", 11, "net");
+    char *text = gk_measure_key_json(f.probe, GK_KEYS_WEIGHTS, &f.reference);
+    assert_string_equal(text, "{\"frequencies\":[2,5],\"modulus\":10,\"rule\":\"neuron_logit\"}");
+    free(text);
+    /* a block that is one cosine of exponents has one dominant frequency */
+    const gk_task *t = &f.split.task;
+    memset(f.model.agop, 0, 4 * 11 * 11 * sizeof(double));
+    for (int i = 0; i < 22; i++) f.model.agop[i * 22 + i] = 4;
+    for (int y = 1; y < 11; y++) {
+        for (int x = 1; x < 11; x++) {
+            const double a = 0.01 * cos(2 * acos(-1.0) * 3 * (t->dlog[t->v[y]] - t->dlog[x]) / 10);
+            f.model.agop[(11 + y) * 22 + x] = f.model.agop[x * 22 + 11 + y] = a;
+        }
+    }
+    const gk_sink sink = remembering(&r);
+    assert_int_equal(gk_measure_structure.compute(f.probe, NULL, &sink), GK_OK);
+    assert_string_equal(r.event, "dominant_frequencies");
+    assert_string_equal(r.detail, "{\"frequencies\":[3],\"modulus\":10}");
+    assert_true(fabs(recorded(&r, "circulance")->value - 1) < 1e-9);
+    assert_true(recorded(&r, "circulant_deviation")->value < 1e-9);
+    assert_true(recorded(&r, "circulance_control")->value < 0.2);
+    assert_true(recorded(&r, "best_ordering")->value == 3); /* div is Hankel in discrete logarithms */
+    end(&f);
+}
+
+/* Outputs so far apart that the exponentials of the quick form underflow: the long form gives the loss. */
+static void excluded_loss_survives_huge_outputs(void **state)
+{
+    (void)state;
+    static records r;
+    fixture f;
+    begin(&f, "add", 11, "net");
+    for (int i = 0; i < 11 * 11 * 11; i++) f.model.base[i] *= 5000;
+    const gk_sink sink = remembering(&r);
+    assert_int_equal(gk_measure_progress.compute(f.probe, &f.reference, &sink), GK_OK);
+    const double loss = recorded(&r, "excluded_loss")->value;
+    assert_true(loss > 100 && loss < 1e5);
+    end(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(measures_equal_the_oracle),
+        cmocka_unit_test(a_probe_computes_once_and_again_after_renewal),
+        cmocka_unit_test(without_a_reference_nothing_is_guessed),
+        cmocka_unit_test(every_value_is_described),
+        cmocka_unit_test(frequencies_are_said_as_json),
+        cmocka_unit_test(excluded_loss_survives_huge_outputs),
+    };
+    return cmocka_run_group_tests_name("measure", tests, NULL, NULL);
+}
