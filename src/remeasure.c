@@ -1,6 +1,7 @@
 /* remeasure.c: measures on stored checkpoints: after a run, or whenever someone asks. */
 #include "remeasure.h"
 
+#include "phases.h"
 #include "record.h"
 #include "revive.h"
 
@@ -128,6 +129,16 @@ static int measure_step(remeasure *r, gk_probe *probe, const gk_reference *refer
     return matrices ? gk_measure_matrices(probe, &sink) : GK_OK;
 }
 
+/* The frequencies that the run's progress measures refer to, as an event at its last checkpoint. */
+static int put_key_frequencies(remeasure *r, const gk_probe *probe, const gk_reference *reference)
+{
+    char *json = gk_measure_key_json(probe, GK_KEYS_WEIGHTS, reference);
+    if (!json) return GK_FAILED;
+    const int code = gk_recorder_event(r->recorder, r->step, "key_frequencies", json);
+    free(json);
+    return code;
+}
+
 static int remeasure_run(gk_store *store, int64_t run, const wanted *w, gk_measured_fn *report, void *context)
 {
     checkpoint_list list = {0};
@@ -153,9 +164,11 @@ static int remeasure_run(gk_store *store, int64_t run, const wanted *w, gk_measu
         gk_probe_renew(probe);
         code = measure_step(&r, probe, &reference, list.bare[i] && !w->waiting && !w->only, cost);
     }
+    if (code == GK_OK && reference.n_key > 0) code = put_key_frequencies(&r, probe, &reference);
     if (code == GK_OK) code = gk_recorder_commit(r.recorder);
     const int written = gk_recorder_finish(r.recorder);
     if (code == GK_OK) code = written;
+    if (code == GK_OK) code = gk_phases_record(store, run);
     for (int i = 0; code == GK_OK && report && gk_measures[i] && i < FAMILIES_MAX; i++)
         if (want_family(w, gk_measures[i])) report(context, gk_measures[i]->family, cost[i].seconds, cost[i].values);
 free_probe:
