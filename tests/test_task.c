@@ -81,6 +81,7 @@ static void test_form_is_normalised(void **state)
         {"x^2+y^2", GK_FORM_SUM, "x^2", "x^2"},   {"x^2*y^3", GK_FORM_PRODUCT, "x^2", "x^3"},
         {"x+1/y", GK_FORM_SUM, "x", "1/x"},       {"1/x+y^2", GK_FORM_SUM, "1/x", "x^2"},
         {"y^3/x", GK_FORM_PRODUCT, "1/x", "x^3"}, {"3*x+5*y", GK_FORM_SUM, "3*x", "5*x"},
+        {"x+y+1", GK_FORM_SUM, "x", "x+1"},       {"(x+1)*y", GK_FORM_PRODUCT, "(x+1)/2", "2*x"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         gk_task t, u, v;
