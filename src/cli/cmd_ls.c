@@ -1,0 +1,53 @@
+/* cmd_ls.c: groklab ls. */
+#include "commands.h"
+
+static const gk_cli_option options[] = {
+    {"method", 0, "METHOD", "only runs of this method"},
+    {"op", 0, "OP", "only runs on this operation"},
+    {"split", 0, "SPLIT", "only runs on this split: its id or the start of its sha256"},
+    {"status", 0, "STATUS", "only runs that are running, finished, interrupted, diverged, failed or killed"},
+    {NULL, 0, NULL, NULL},
+};
+
+/* An empty parameter filters nothing. The uid is cut for the eye, and whole for programs. */
+#define LIST(uid)                                                                                                           \
+    "SELECT run_id AS run, " uid " AS uid, run AS name, method, op, p, split_id AS split, status, step, step_unit AS unit," \
+    " train_accuracy AS train, test_accuracy AS test, memorised_step AS memorised, grokked_step AS grokked,"               \
+    " round(wall_seconds, 2) AS seconds"                                                                                     \
+    " FROM run_summary WHERE (?1 = '' OR method = ?1) AND (?2 = '' OR op = ?2)"                                              \
+    " AND (?3 = '' OR split_id = CAST(?3 AS INTEGER)) AND (?4 = '' OR status = ?4) ORDER BY run_id"
+
+static int run(gk_cli *cli, const gk_cli_args *args)
+{
+    static const char *const filters[] = {"method", "op", "split", "status"};
+    static const char *const statuses[] = {"running", "finished", "interrupted", "diverged", "failed", "killed", NULL};
+    const char *params[5] = {"", "", "", "", NULL};
+    for (int i = 0; i < 4; i++)
+        if (gk_cli_given(args, filters[i])) params[i] = gk_cli_given(args, filters[i]);
+    if (gk_cli_given(args, "method") && !gk_registry_method(params[0], GK_F32)) return GK_USAGE;
+    if (gk_cli_given(args, "status") && !gk_cli_is_one_of(params[3], statuses))
+        return gk_error(GK_USAGE, "--status: '%s' is not running, finished, interrupted, diverged, failed or killed",
+                        params[3]);
+    gk_store *s = NULL;
+    int64_t split;
+    char id[24];
+    size_t rows = 0;
+    int code = gk_cli_open(cli, GK_STORE_READ, &s);
+    if (code == GK_OK && params[2][0] && (code = gk_store_find_split(s, params[2], &split)) == GK_OK) {
+        snprintf(id, sizeof id, "%lld", (long long)split);
+        params[2] = id;
+    }
+    const gk_list_format format = gk_list_format_of(args);
+    if (code == GK_OK) code = gk_list_query(s, format, format == GK_LIST_TABLE ? LIST("substr(uid, 1, 8)") : LIST("uid"), params, &rows);
+    if (code == GK_OK && rows == 0) fprintf(stderr, "no such runs in %s\n", cli->db);
+    return gk_cli_close(s, code);
+}
+
+const gk_command gk_cmd_ls = {
+    .name = "ls",
+    .summary = "lists runs",
+    .usage = "",
+    .options = options,
+    .listing = true,
+    .run = run,
+};

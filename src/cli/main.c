@@ -1,0 +1,106 @@
+/* main.c: the list of commands, dispatch, and exit codes. */
+#include "commands.h"
+#include "gk_matrix.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The one list: a new command is a file cmd_NAME.c and a word here. */
+static const gk_command *const commands[] = {
+    &gk_cmd_run,    &gk_cmd_train,  &gk_cmd_resume, &gk_cmd_ls,     &gk_cmd_show, &gk_cmd_log,    &gk_cmd_diff,
+    &gk_cmd_compare, &gk_cmd_measure, &gk_cmd_split, &gk_cmd_export, &gk_cmd_import, &gk_cmd_sql, &gk_cmd_doctor,
+    &gk_cmd_help,   NULL,
+};
+
+/* Some OpenBLAS builds take newer CPUs for old ones and read OPENBLAS_CORETYPE only while they load: so it is set and this
+ * program executed again, once, and never against what the user has set. */
+static void choose_blas_core(char **argv)
+{
+    if (getenv("OPENBLAS_CORETYPE")) return; /* the user's, or ours from the first time round */
+    const char *core = gk_blas_core_wanted();
+    if (core && setenv("OPENBLAS_CORETYPE", core, 0) == 0) execv("/proc/self/exe", argv);
+}
+
+static int exit_status(int code)
+{
+    switch (code) {
+    case GK_OK: return 0;
+    case GK_USAGE: return 2;
+    case GK_NOTFOUND: return 3;
+    case GK_DIFFERS: return 4;
+    case GK_BUSY: return 5;
+    case GK_INTERRUPTED: return 128 + (gk_cli_signal() ? gk_cli_signal() : 2);
+    default: return 1;
+    }
+}
+
+static int finish(const gk_cli *cli, const char *command, int code)
+{
+    if (code != GK_OK && !cli->told)
+        fprintf(stderr, "groklab%s%s: %s\n", command ? " " : "", command ? command : "", gk_error_text());
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        fputs("groklab: cannot write to standard output\n", stderr);
+        if (code == GK_OK) code = GK_FAILED;
+    }
+    return exit_status(code);
+}
+
+static int dispatch(gk_cli *cli, const gk_command *command, int argc, char **argv)
+{
+    gk_cli_args args;
+    int code = gk_cli_parse(&args, command, argc, argv);
+    const char *db = gk_cli_given(&args, "db");
+    if (db) cli->db = db;
+    if (code == GK_OK && gk_cli_given(&args, "help")) gk_help_command(stdout, command);
+    else if (code == GK_OK) code = command->run(cli, &args);
+    gk_cli_args_free(&args);
+    return code;
+}
+
+/* Options before the command's name: --db FILE, --help, --version. Returns the index of the command, argc if there is
+ * none, or a negative code; *done tells that an option has said it all. */
+static int before_command(gk_cli *cli, int argc, char **argv, bool *done)
+{
+    static const char *const names[] = {"db", "help", "version", NULL};
+    int i = 1;
+    for (; i < argc && argv[i][0] == '-'; i++) {
+        const char *word = argv[i];
+        if (strncmp(word, "--db=", 5) == 0) {
+            cli->db = word + 5;
+        } else if (strcmp(word, "--db") == 0) {
+            if (i + 1 >= argc) return gk_error(GK_USAGE, "--db needs a value: FILE");
+            cli->db = argv[++i];
+        } else if (strcmp(word, "--version") == 0) {
+            puts("groklab " GK_VERSION);
+            *done = true;
+            break;
+        } else if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
+            gk_help_overview(stdout, cli->commands);
+            *done = true;
+            break;
+        } else {
+            const char *near = gk_text_nearest(word + strspn(word, "-"), names);
+            return gk_error(GK_USAGE, "unknown option %s before the command%s%s%s", word, near ? "; did you mean --" : "",
+                            near ? near : "", near ? "?" : "");
+        }
+    }
+    return i;
+}
+
+int main(int argc, char **argv)
+{
+    choose_blas_core(argv);
+    const char *db = getenv("GROKLAB_DB");
+    gk_cli cli = {.commands = commands, .db = db && *db ? db : "runs/groklab.db"};
+    bool done = false;
+    int at = before_command(&cli, argc, argv, &done);
+    if (at < 0 || done) return finish(&cli, NULL, done ? GK_OK : at);
+    if (at == argc) {
+        gk_help_overview(stderr, commands);
+        return exit_status(GK_USAGE);
+    }
+    const gk_command *command = gk_help_find(commands, argv[at]);
+    if (!command) return finish(&cli, NULL, gk_help_unknown(commands, argv[at]));
+    return finish(&cli, command->name, dispatch(&cli, command, argc - at - 1, argv + at + 1));
+}

@@ -1,0 +1,116 @@
+/* progress.c: one line that is redrawn on a terminal, a line now and then otherwise; and signals that stop training. */
+#include "cli.h"
+
+#include <math.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* A handler has no argument of its own: this is the one variable of the program that is not on a stack. */
+static volatile sig_atomic_t caught;
+
+static void on_signal(int number)
+{
+    caught = number;
+    signal(number, SIG_DFL); /* a second one ends the process at once; the database bears that */
+}
+
+void gk_cli_signals_catch(void)
+{
+    static const int numbers[] = {SIGINT, SIGTERM};
+    for (int i = 0; i < 2; i++) {
+        struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART}, old;
+        sigemptyset(&action.sa_mask);
+        /* Whoever started us with SIGINT ignored (nohup, a background job) meant that. */
+        if (sigaction(numbers[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN) sigaction(numbers[i], &action, NULL);
+    }
+}
+
+int gk_cli_signal(void) { return (int)caught; }
+
+struct gk_cli_progress {
+    const char *unit;
+    char *label;
+    bool quiet, terminal, drawn;
+    double next; /* seconds of training at which the next line is due */
+};
+
+int gk_cli_progress_new(gk_cli_progress **out, const char *label, const char *unit, bool quiet)
+{
+    gk_cli_progress *p = gk_calloc(1, sizeof *p);
+    *out = p;
+    if (!p) return GK_FAILED;
+    p->label = gk_text("%s", label);
+    p->unit = unit;
+    p->quiet = quiet;
+    p->terminal = isatty(STDERR_FILENO) != 0;
+    p->next = p->terminal ? 0 : 2;
+    return p->label ? GK_OK : GK_FAILED;
+}
+
+static void clear_line(gk_cli_progress *p)
+{
+    if (p->drawn) fputs("\r\033[K", stderr);
+    p->drawn = false;
+}
+
+void gk_cli_progress_free(gk_cli_progress *p)
+{
+    if (!p) return;
+    clear_line(p);
+    free(p->label);
+    free(p);
+}
+
+/* Seconds as 12s, 3:05 or 2:03:09. */
+static void clock_text(double seconds, char *out, size_t room)
+{
+    const long long s = isfinite(seconds) && seconds < 1e9 ? (long long)(seconds + 0.5) : -1;
+    if (s < 0) snprintf(out, room, "?");
+    else if (s < 60) snprintf(out, room, "%llds", s);
+    else if (s < 3600) snprintf(out, room, "%lld:%02lld", s / 60, s % 60);
+    else snprintf(out, room, "%lld:%02lld:%02lld", s / 3600, s / 60 % 60, s % 60);
+}
+
+static int on_progress(void *context, const gk_progress *now)
+{
+    gk_cli_progress *p = context;
+    if (p->quiet || now->seconds < p->next) return GK_OK;
+    /* Lines of a log thin out: after 2, 4, 8 ... seconds, then once a minute. */
+    p->next = p->terminal ? now->seconds + 0.1 : now->seconds + (now->seconds < 60 ? now->seconds : 60);
+    char left[32], scores[160] = "";
+    clock_text((double)(now->steps - now->step) / now->steps_per_second, left, sizeof left);
+    if (!isnan(now->train_loss))
+        snprintf(scores, sizeof scores, "  train %.2e (%.3f)  test %.2e (%.3f)", now->train_loss, now->train_accuracy,
+                 now->test_loss, now->test_accuracy);
+    if (p->terminal) fputs("\r", stderr);
+    fprintf(stderr, "%s  %s %lld/%lld  %.3g/s  ETA %s%s", p->label, p->unit, (long long)now->step,
+            (long long)now->steps, now->steps_per_second, left, scores);
+    fputs(p->terminal ? "\033[K" : "\n", stderr);
+    p->drawn = p->terminal;
+    fflush(stderr);
+    return GK_OK;
+}
+
+static void on_event(void *context, int64_t step, const char *kind, const char *detail)
+{
+    gk_cli_progress *p = context;
+    if (p->quiet) return;
+    clear_line(p);
+    if (step < 0) fprintf(stderr, "%s  no longer %s\n", p->label, kind);
+    else fprintf(stderr, "%s  %s at %s %lld%s%s\n", p->label, kind, p->unit, (long long)step, detail ? ": " : "",
+                 detail ? detail : "");
+}
+
+static bool on_stop(void *context)
+{
+    (void)context;
+    return caught != 0;
+}
+
+gk_lab_hooks gk_cli_progress_hooks(gk_cli_progress *p)
+{
+    return (gk_lab_hooks){.context = p, .progress = on_progress, .event = on_event, .stop = on_stop};
+}

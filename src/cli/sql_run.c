@@ -1,0 +1,131 @@
+/* sql_run.c: runs statements and the commands that start with a dot. */
+#include "sql.h"
+
+#include <errno.h>
+#include <glob.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char FUNCTIONS[] = "SELECT name, group_concat(narg, ', ') AS arguments, CASE max(type) WHEN 's' THEN 'scalar'"
+                                " WHEN 'w' THEN 'aggregate' ELSE 'aggregate' END AS kind"
+                                " FROM (SELECT DISTINCT name, narg, type FROM pragma_function_list WHERE builtin = 0"
+                                " AND (name LIKE 'mat\\_%' ESCAPE '\\' OR name IN ('median', 'stddev_samp', 'percentile')))"
+                                " GROUP BY name UNION ALL SELECT name, '', 'table' FROM pragma_module_list"
+                                " WHERE name LIKE 'mat\\_%' ESCAPE '\\' ORDER BY 1";
+
+int gk_sql_functions(gk_sql *sql) { return gk_list_query(sql->store, sql->format, FUNCTIONS, NULL, NULL); }
+
+/* ---- statements ---- */
+
+static int run_statement(gk_sql *sql, const char *statement)
+{
+    if (gk_sql_blank(statement)) return GK_OK;
+    if (!sql->plan) return gk_list_query(sql->store, sql->format, statement, NULL, NULL);
+    char *plan = gk_text("EXPLAIN QUERY PLAN %s", statement);
+    int code = plan ? gk_list_query(sql->store, sql->format, plan, NULL, NULL) : GK_FAILED;
+    free(plan);
+    return code;
+}
+
+int gk_sql_run(gk_sql *sql, const char *text)
+{
+    int code = GK_OK;
+    for (const char *at = text; code == GK_OK && *at;) {
+        size_t n = gk_sql_statement(at);
+        if (n == 0) n = strlen(at);
+        char *statement = gk_text("%.*s", (int)n, at);
+        code = statement ? run_statement(sql, statement) : GK_FAILED;
+        free(statement);
+        at += n;
+    }
+    return code;
+}
+
+int gk_sql_read(gk_sql *sql, const char *path)
+{
+    const bool standard = strcmp(path, "-") == 0;
+    FILE *in = standard ? stdin : fopen(path, "r");
+    if (!in) return gk_error(errno == ENOENT ? GK_NOTFOUND : GK_FAILED, "cannot open %s: %s", path, strerror(errno));
+    char *text = NULL;
+    size_t room = 0;
+    const ssize_t n = getdelim(&text, &room, '\0', in); /* SQL holds no NUL: the whole file */
+    const bool bad = ferror(in) != 0;
+    if (!standard) fclose(in);
+    int code = bad ? gk_error(GK_FAILED, "cannot read %s", path) : n > 0 ? gk_sql_run(sql, text) : GK_OK;
+    free(text);
+    return code;
+}
+
+/* ---- ready queries and dot commands ---- */
+
+/* File and question (its first line, a comment) of each ready query. */
+int gk_sql_queries(gk_list_format format)
+{
+    static const char *const names[] = {"file", "question"};
+    glob_t found;
+    gk_list list;
+    int code = gk_list_begin(&list, stdout, format, 2, names);
+    if (code == GK_OK && glob("runs/*.sql", 0, NULL, &found) == 0) {
+        for (size_t i = 0; i < found.gl_pathc && code == GK_OK; i++) {
+            char line[256] = "";
+            FILE *in = fopen(found.gl_pathv[i], "r");
+            if (in && !fgets(line, sizeof line, in)) line[0] = '\0';
+            if (in) fclose(in);
+            line[strcspn(line, "\n")] = '\0';
+            const gk_cell cells[] = {gk_cell_text(found.gl_pathv[i]), gk_cell_text(line + strspn(line, "- "))};
+            code = gk_list_row(&list, cells);
+        }
+        globfree(&found);
+    }
+    gk_list_end(&list);
+    return code;
+}
+
+static int set_mode(gk_sql *sql, const char *word)
+{
+    static const char *const names[] = {"table", "csv", "json", "box", "md", NULL};
+    for (int i = 0; names[i]; i++)
+        if (strcmp(word, names[i]) == 0) {
+            sql->format = (gk_list_format)i;
+            return GK_OK;
+        }
+    return gk_error(GK_USAGE, ".mode %s: accepted: table, csv, json, box, md", word);
+}
+
+static int show_schema(gk_sql *sql, const char *name)
+{
+    const char *const params[] = {name, NULL};
+    return gk_list_query(sql->store, GK_LIST_TABLE,
+                         "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND (?1 = '' OR tbl_name = ?1)", params, NULL);
+}
+
+int gk_sql_dot(gk_sql *sql, const char *line, bool *quit)
+{
+    static const char *const names[] = {".help", ".quit", ".tables", ".schema", ".functions", ".queries", ".read", ".mode", NULL};
+    const size_t n = strcspn(line, " ");
+    const char *word = line + n + strspn(line + n, " ");
+    char name[16];
+    snprintf(name, sizeof name, "%.*s", (int)(n < 15 ? n : 15), line);
+    if (strcmp(name, ".quit") == 0 || strcmp(name, ".exit") == 0) {
+        *quit = true;
+        return GK_OK;
+    }
+    if (strcmp(name, ".help") == 0) {
+        fputs(".functions      the SQL functions that groklab adds\n.mode MODE      table, csv, json, box or md\n"
+              ".queries        the ready queries\n.quit           leaves\n.read FILE      runs the queries of a file\n"
+              ".schema [NAME]  how tables and views are made\n.tables         tables and views\n",
+              stderr);
+        return GK_OK;
+    }
+    if (strcmp(name, ".tables") == 0)
+        return gk_list_query(sql->store, sql->format,
+                             "SELECT type, name FROM sqlite_master WHERE type IN ('table', 'view') ORDER BY 1, 2", NULL, NULL);
+    if (strcmp(name, ".schema") == 0) return show_schema(sql, word);
+    if (strcmp(name, ".functions") == 0) return gk_sql_functions(sql);
+    if (strcmp(name, ".queries") == 0) return gk_sql_queries(sql->format);
+    if (strcmp(name, ".read") == 0) return gk_sql_read(sql, word);
+    if (strcmp(name, ".mode") == 0) return set_mode(sql, word);
+    const char *near = gk_text_nearest(name, names);
+    return gk_error(GK_USAGE, "unknown command %s%s%s%s; .help lists them", name, near ? "; did you mean " : "",
+                    near ? near : "", near ? "?" : "");
+}
