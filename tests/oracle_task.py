@@ -120,7 +120,8 @@ def random_expression(rng, depth):
 
 def label_cases():
     ops = ["add", "sub", "x*y", "x/y", "x^2+y^2", "x^2*y^3", "x^2+x*y+y^2", "-x^2", "x-y-x", "x/y/x", "2*x-3*y+4",
-           "x+(y)", "1/x+y", "x+1/y", "1/(x-y)", "(x+1)*y", "(x*y)^3", "x^0", "x-x", "x^2*0", "(1/x)^0", "x*x*x+x*y^2+y",
+           "x+(y)", "1/x+y", "x+1/y", "1/(x-y)", "(x+1)*y", "(x*y)^3", "x^0", "x-x", "x^2*0", "(1/x)^0",
+           "x*x*x+x*y^2+y",
            "-(-x)--y", " x ^ 2 + y ", "(x-y)/(x-y)*(x+y)", "x*y/(x-y)*(x-y)", "x*(y-1)/(x*(y-1))", "x^2/y^2", "3", "0"]
     cases = [(op, p) for op in ops for p in (2, 3, 4, 5, 6, 7, 11, 60, 61)]
     cases += [(op, p) for op in ("mul", "div") for p in (2, 3, 5, 7, 61, 113)]
@@ -170,8 +171,8 @@ def write_splits(out):
     out.append("static const struct {\n    const char *op;\n    int p;\n    double train_fraction;\n    uint64_t seed;\n"
                "    const char *generator;\n    int n_pairs, n_train;\n    const char *sha256;\n} split_cases[] = {")
     cases = [("add", 113, 0.3, seed, "python") for seed in (0, 1, 2)]
-    cases += [("add", 61, 0.5, seed, g) for g in ("philox", "python") for seed in (0, 1, 42, 2**31, 2**32 - 1, 2**32,
-                                                                                  2**63 + 5, 2**64 - 1)]
+    cases += [("add", 61, 0.5, seed, g) for g in ("philox", "python") for seed in (
+        0, 1, 42, 2**31, 2**32 - 1, 2**32, 2**63 + 5, 2**64 - 1)]
     cases += [(op, p, f, 3, g) for g in ("philox", "python") for op, p, f in (
         ("sub", 60, 0.175), ("mul", 61, 0.95), ("div", 97, 0.4), ("x^2+x*y+y^2", 59, 0.7), ("x/y", 12, 0.29),
         ("x*y", 64, 0.5), ("1/(x-y)", 9, 0.5), ("add", 2, 0.25), ("add", 2, 0.75), ("div", 3, 1.0), ("add", 5, 0.04),
