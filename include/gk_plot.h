@@ -1,12 +1,12 @@
-/* gk_plot.h: pictures. The room gets plain numbers and gives bytes: it knows no database. A figure is made by one of the
- * kinds below and then drawn, by one routine, as SVG, PDF or PNG; equal data gives equal bytes. */
+/* gk_plot.h: pictures. The room gets plain numbers and gives bytes: it knows no database. A figure is made by one of
+ * the kinds below and then drawn, by one routine, as SVG, PDF or PNG; equal data gives equal bytes. */
 #ifndef GK_PLOT_H
 #define GK_PLOT_H
 
 #include "gk_base.h"
 
-#define GK_PLOT_COLUMN_MM 85.0 /* one column of a two-column paper */
-#define GK_PLOT_PAGE_MM 178.0  /* both columns */
+#define GK_PLOT_COLUMN_MM 85.0  /* one column of a two-column paper */
+#define GK_PLOT_PAGE_MM   178.0 /* both columns */
 
 /* ---- the data of a run, all borrowed ---- */
 
@@ -75,7 +75,8 @@ typedef struct gk_plot_options {
     const char *title; /* NULL: none */
 } gk_plot_options;
 
-/* ---- figures: each returns GK_OK and *out (freed with gk_plot_free), or GK_USAGE for data that cannot be drawn ---- */
+/* ---- figures: each returns GK_OK and *out (freed with gk_plot_free), or GK_USAGE for data that cannot be drawn ----
+ */
 
 typedef struct gk_plot_figure gk_plot_figure;
 
@@ -100,9 +101,9 @@ typedef struct gk_plot_view {
 /* Applies a view. *data [rows, cols] is malloc'ed. GK_USAGE when the shape or p does not allow it. */
 int gk_plot_view_apply(const gk_plot_frame *frame, int p, gk_plot_view view, double **data, int *rows, int *cols);
 
-/* Heat maps with diverging colours around 0, one a frame, as small multiples; frames are drawn as given and labelled with
- * `titles` [n]. p: where the halves meet (0: not a feature matrix). One frame gets a colour bar, several each their own
- * limit, written beneath. */
+/* Heat maps with diverging colours around 0, one a frame, as small multiples; frames are drawn as given and labelled
+ * with `titles` [n]. p: where the halves meet (0: not a feature matrix). One frame gets a colour bar, several each
+ * their own limit, written beneath. */
 int gk_plot_matrices(gk_plot_figure **out, const gk_plot_frame *frames, int n, const char *const *titles, int p,
                      gk_plot_view view, const gk_plot_options *options);
 
@@ -140,7 +141,8 @@ int gk_plot_render(const gk_plot_figure *f, gk_plot_format format, double dpi, u
 /* Into a file whose ending says the format, whole or not at all. */
 int gk_plot_write(const gk_plot_figure *f, const char *path, double dpi);
 
-/* Writes bytes to `path` through a file beside it that is then renamed, so that a reader sees the old or the new one. */
+/* Writes bytes to `path` through a file beside it that is then renamed, so that a reader sees the old or the new one.
+ */
 int gk_plot_save(const char *path, const void *bytes, size_t n);
 
 /* ---- where things were drawn, in points (1/72 inch) from the top left ---- */
@@ -154,8 +156,8 @@ void gk_plot_cell(const gk_plot_figure *f, int panel, int row, int col, double *
 
 /* ---- text ---- */
 
-/* `values` [n] squeezed into `width` characters of eighth blocks (UTF-8) plus a terminator; a character is the mean of its
- * share, a space where all of it is NaN. log: logarithms of the positive values. lo, hi: the range, NaN: their own.
+/* `values` [n] squeezed into `width` characters of eighth blocks (UTF-8) plus a terminator; a character is the mean of
+ * its share, a space where all of it is NaN. log: logarithms of the positive values. lo, hi: the range, NaN: their own.
  * out holds 3*width + 1 bytes. */
 void gk_plot_sparkline(char *out, const double *values, int n, int width, bool log, double lo, double hi);
 

@@ -1,0 +1,155 @@
+/* compare.c: the kind `compare`: what each method of one split did, and whether they ended with the same features. */
+#include "plot.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *when(gk_plot_figure *f, const gk_plot_run *run)
+{
+    double memorised = gk_plot_run_event(run, "memorised"), grokked = gk_plot_run_event(run, "grokked");
+    const char *unit = run->unit ? run->unit : "step";
+    if (isnan(memorised)) return plot_say(f, "never memorised (%s %.0f)", unit, run->last);
+    if (isnan(grokked)) return plot_say(f, "memorised %.0f, never grokked", memorised);
+    return plot_say(f, "memorised %.0f, grokked %.0f", memorised, grokked);
+}
+
+static void curve_panel(gk_plot_figure *f, const gk_plot_run *run, const gk_plot_options *options, int row, int col)
+{
+    static const char *const metric[] = {"train_accuracy", "test_accuracy"};
+    plot_panel *p = plot_panel_add(f, PLOT_CURVES, row, col);
+    if (!p) return;
+    p->title = plot_say(f, "%s", run->label);
+    p->subtitle = when(f, run);
+    p->x.label = plot_say(f, "%s",
+                          options->x == GK_PLOT_FRACTION ? "fraction of training"
+                          : run->unit                    ? run->unit
+                                                         : "step");
+    gk_plot_axis axis = options->x == GK_PLOT_PHASE ? GK_PLOT_LOG : options->x;
+    for (int m = 0; m < 2; m++) {
+        const gk_plot_curve *c = gk_plot_run_curve(run, metric[m]);
+        if (!c) continue;
+        double *x = plot_keep(f, (size_t)c->n + 1, sizeof *x);
+        if (!x) return;
+        for (int i = 0; i < c->n; i++) x[i] = gk_plot_align(run, axis, c->step[i]);
+        plot_line_add(f, p, x, c->value, c->n, m == 0 ? 1 : 0, PLOT_SOLID);
+    }
+    plot_mark_add(f, p, gk_plot_align(run, axis, gk_plot_run_event(run, "memorised")), -1, false, true);
+    plot_mark_add(f, p, gk_plot_align(run, axis, gk_plot_run_event(run, "grokked")), -1, true, true);
+    plot_fit(p, axis == GK_PLOT_LOG ? PLOT_LOG : PLOT_LINEAR, PLOT_LINEAR, 0, 1);
+}
+
+static void matrix_panel(gk_plot_figure *f, const gk_plot_frame *frame, const gk_plot_run *run, int p,
+                         gk_plot_view view, int row, int col)
+{
+    if (!frame->data) { /* a run that stored none */
+        plot_panel *w = plot_panel_add(f, PLOT_WORDS, row, col);
+        if (w) w->words = plot_say(f, "%s has no feature matrix stored", run->label);
+        return;
+    }
+    plot_panel *h = plot_panel_add(f, PLOT_HEAT, row, col);
+    if (!h) return;
+    char number[32];
+    h->square = true;
+    plot_heat_data(f, h, frame->data, frame->rows, frame->cols);
+    plot_number(number, sizeof number, h->limit_hi);
+    h->title = plot_say(f, "%s", frame->kind);
+    h->subtitle = plot_say(f, h->clipped ? "%s %.0f, ±%s (cut)" : "%s %.0f, ±%s", run->unit ? run->unit : "step",
+                           frame->step, number);
+    if (!view.block && frame->rows > p) {
+        h->line_at = frame->rows / 2.0;
+        plot_side *sides[2] = {&h->x, &h->y};
+        for (int s = 0; s < 2; s++) {
+            sides[s]->n_labels = 2;
+            for (int i = 0; i < 2; i++) {
+                sides[s]->at[i] = frame->rows * (0.25 + 0.5 * i);
+                sides[s]->text[i] = i == 0 ? (view.reorder ? "log x" : "x") : (view.reorder ? "log y" : "y");
+            }
+        }
+    } else {
+        h->x.label = view.reorder ? "log x" : "x";
+        h->y.label = view.reorder ? "log y" : "y";
+    }
+}
+
+static void similarity_panel(gk_plot_figure *f, const gk_plot_run *runs, int n, const double *similarity,
+                             const char *title, int row, int col, int letters)
+{
+    plot_panel *h = plot_panel_add(f, PLOT_HEAT, row, col);
+    if (!h) return;
+    h->rows = h->cols = n;
+    h->data = plot_copy(f, similarity, (size_t)n * (size_t)n);
+    h->diverging = h->square = h->numbers = true;
+    h->limit_lo = -1;
+    h->limit_hi = 1;
+    h->title = "do they agree?";
+    h->subtitle = plot_say(f, "%s", title);
+    for (int i = 0; i < n && i < PLOT_LABELS; i++) {
+        h->y.at[i] = i + 0.5;
+        h->y.text[i] = plot_say(f, "%.*s", letters, runs[i].label);
+        h->y.n_labels = i + 1;
+        /* columns come in the order of the rows: their first letters have to do where names would collide */
+        h->x.at[i] = i + 0.5;
+        h->x.text[i] = plot_say(f, "%.*s", n > 3 ? 3 : 5, runs[i].label);
+        h->x.n_labels = i + 1;
+    }
+}
+
+/* The two sentences a reader looks for. */
+static const char *verdict(gk_plot_figure *f, const gk_plot_run *runs, int n, const double *similarity)
+{
+    int grokked = 0, low_i = -1, low_j = -1, high_i = -1, high_j = -1;
+    for (int i = 0; i < n; i++) grokked += !isnan(gk_plot_run_event(&runs[i], "grokked"));
+    for (int i = 0; i < n; i++) {
+        for (int j = i + 1; j < n; j++) {
+            double v = similarity[i * n + j];
+            if (isnan(v)) continue;
+            if (low_i < 0 || v < similarity[low_i * n + low_j]) low_i = i, low_j = j;
+            if (high_i < 0 || v > similarity[high_i * n + high_j]) high_i = i, high_j = j;
+        }
+    }
+    const char *first = plot_say(f, "%d of %d generalised.", grokked, n);
+    if (low_i < 0) return first;
+    if (low_i == high_i && low_j == high_j)
+        return plot_say(f, "%s Features of %s and %s: similarity %.2f.", first, runs[low_i].label, runs[low_j].label,
+                        similarity[low_i * n + low_j]);
+    return plot_say(f, "%s Most alike: %s and %s (%.2f); least: %s and %s (%.2f).", first, runs[high_i].label,
+                    runs[high_j].label, similarity[high_i * n + high_j], runs[low_i].label, runs[low_j].label,
+                    similarity[low_i * n + low_j]);
+}
+
+int gk_plot_compare(gk_plot_figure **out, const gk_plot_run *runs, int n, const gk_plot_frame *frames, int p,
+                    gk_plot_view view, const double *similarity, const char *similarity_title,
+                    const gk_plot_options *options)
+{
+    gk_plot_figure *f;
+    *out = NULL;
+    if (n < 1 || n > 7) return gk_error(GK_USAGE, "%d runs: compare draws 1 to 7 side by side", n);
+    int error = plot_figure_new(&f, options->width_mm > 0 ? options->width_mm : GK_PLOT_PAGE_MM, options->title);
+    if (error) return error;
+    bool narrow =
+        f->width < 340; /* one column: a row a run; else a column a run, the similarities beside the matrices */
+    plot_key_add(f, (plot_key){PLOT_KEY_LINE, 1, PLOT_SOLID, false, "train accuracy"});
+    plot_key_add(f, (plot_key){PLOT_KEY_LINE, 0, PLOT_SOLID, false, "test accuracy"});
+    plot_key_add(f, (plot_key){PLOT_KEY_MARK, -1, PLOT_SOLID, false, "memorised"});
+    plot_key_add(f, (plot_key){PLOT_KEY_MARK, -1, PLOT_SOLID, true, "grokked"});
+    for (int i = 0; i < n; i++) {
+        int row = narrow ? i : 0, col = narrow ? 0 : i;
+        curve_panel(f, &runs[i], options, row, col);
+        matrix_panel(f, &frames[i], &runs[i], p, view, narrow ? i : 1, narrow ? 1 : i);
+        if (narrow) f->row_height[i] = 62;
+    }
+    if (narrow) {
+        similarity_panel(f, runs, n, similarity, similarity_title, n, 1, 5);
+        f->row_height[n] = 62;
+        f->col_weight[0] = 1.5;
+    } else {
+        f->row_height[0] = 80;
+        similarity_panel(f, runs, n, similarity, similarity_title, 1, n, 12);
+    }
+    plot_panel *words = plot_panel_add(f, PLOT_WORDS, narrow ? n : 0, narrow ? 0 : n);
+    if (words)
+        words->words = plot_say(f, "%s\nMatrices: blue negative, white 0, red positive, each on its own scale.",
+                                verdict(f, runs, n, similarity));
+    return plot_figure_done(f, out);
+}
