@@ -1,0 +1,252 @@
+/* test_nets_train.c: how the networks train: the same bits after a resume and for the same threads, agreement between
+ * instruction sets and thread counts, divergence, the looks inside that the measures take, and grokking itself. */
+#include "nets_lab.h"
+
+static const char *const MLP = "width=24 batch_size=7 lr=0.01";
+static const char *const TRANSFORMER = "d_model=16 n_heads=4 d_mlp=20 lr=0.01";
+
+static void steps(nets_lab *lab, int count)
+{
+    for (int i = 0; i < count; i++) assert_int_equal(lab->method->step(lab->model, NULL), GK_OK);
+}
+
+/* Copies the tensors of `set` from one model into another, which then stands at `step`. */
+static void carry(nets_lab *to, nets_lab *from, gk_tensor_set set, int64_t step)
+{
+    gk_tensor a[GK_TENSORS_MAX], b[GK_TENSORS_MAX];
+    const int n = from->method->tensors(from->model, set, a);
+    assert_int_equal(to->method->tensors(to->model, set, b), n);
+    for (int k = 0; k < n; k++) {
+        assert_string_equal(a[k].name, b[k].name);
+        memcpy(b[k].data, a[k].data, gk_tensor_count(&a[k]) * gk_dtype_size(a[k].dtype));
+    }
+    assert_int_equal(to->method->loaded(to->model, set, step), GK_OK);
+}
+
+static void assert_same_bits(nets_lab *a, nets_lab *b)
+{
+    size_t na, nb;
+    double *sa = nets_lab_copy(a, GK_STATE, &na), *sb = nets_lab_copy(b, GK_STATE, &nb);
+    assert_int_equal(na, nb);
+    assert_memory_equal(sa, sb, na * sizeof *sa);
+    free(sa);
+    free(sb);
+}
+
+static void check_resume(const char *name, gk_dtype dtype, const char *settings)
+{
+    const gk_method *method = nets_lab_method(name, dtype);
+    nets_lab straight, half, resumed;
+    nets_lab_open(&straight, method, 11, 0.5, 4, settings);
+    nets_lab_open(&half, method, 11, 0.5, 4, settings);
+    nets_lab_open(&resumed, method, 11, 0.5, 4, settings);
+    steps(&straight, 9);
+    steps(&half, 4);
+    carry(&resumed, &half, GK_STATE, 4);
+    steps(&resumed, 5);
+    assert_same_bits(&straight, &resumed);
+    assert_int_equal(method->loaded(resumed.model, GK_STATE, 3), GK_FAILED); /* a count that does not fit */
+    nets_lab_close(&straight);
+    nets_lab_close(&half);
+    nets_lab_close(&resumed);
+}
+
+static void resume_goes_on_to_the_same_bits(void **state)
+{
+    (void)state;
+    for (int type = 0; type < 2; type++) {
+        check_resume("mlp", type ? GK_F64 : GK_F32, MLP);
+        check_resume("mlp", type ? GK_F64 : GK_F32, "width=24 batch_size=0 threads=2 activation=relu");
+        check_resume("mlp", type ? GK_F64 : GK_F32, "width=65 batch_size=32 loss=cross_entropy activation=gelu");
+        check_resume("transformer", type ? GK_F64 : GK_F32, TRANSFORMER);
+        check_resume("transformer", type ? GK_F64 : GK_F32, "d_model=16 n_heads=4 d_mlp=20 batch_size=13 threads=2");
+    }
+}
+
+/* Different instruction sets and thread counts reorder sums and no more. */
+static void variants_agree(const char *name, const char *settings, double tolerance)
+{
+    static const char *const isas[] = {"base", "v3", "v4", "v4"};
+    double *want = NULL;
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(setenv("GROKLAB_ISA", isas[i], 1), 0);
+        char text[256];
+        snprintf(text, sizeof text, "%s threads=%d", settings, i == 3 ? 3 : 1);
+        nets_lab lab;
+        nets_lab_open(&lab, nets_lab_method(name, GK_F64), 11, 0.5, 4, text);
+        steps(&lab, 5);
+        size_t n;
+        double *got = nets_lab_copy(&lab, GK_WEIGHTS, &n);
+        if (want) {
+            const double off = nets_lab_difference(got, want, n);
+            if (!(off < tolerance)) print_error("%s %s %s: %g\n", name, text, isas[i], off);
+            assert_true(off < tolerance);
+            free(got);
+        } else {
+            want = got;
+        }
+        nets_lab_close(&lab);
+    }
+    free(want);
+    assert_int_equal(unsetenv("GROKLAB_ISA"), 0);
+}
+
+static void instruction_sets_and_threads_agree(void **state)
+{
+    (void)state;
+    variants_agree("mlp", MLP, 1e-9);
+    variants_agree("mlp", "width=65 batch_size=0 loss=cross_entropy activation=gelu", 1e-9);
+    variants_agree("transformer", TRANSFORMER, 1e-9);
+    variants_agree("transformer", "d_model=16 n_heads=4 d_mlp=20 activation=gelu loss=mse batch_size=20", 1e-9);
+}
+
+static void same_threads_same_bits(void **state)
+{
+    (void)state;
+    static const char *const settings[] = {"width=24 batch_size=0 threads=2", "d_model=16 n_heads=4 d_mlp=20 threads=2"};
+    for (int which = 0; which < 2; which++) {
+        nets_lab a, b;
+        const gk_method *method = nets_lab_method(which ? "transformer" : "mlp", GK_F32);
+        nets_lab_open(&a, method, 23, 0.5, 4, settings[which]);
+        nets_lab_open(&b, method, 23, 0.5, 4, settings[which]);
+        steps(&a, 6);
+        steps(&b, 6);
+        assert_same_bits(&a, &b);
+        nets_lab_close(&a);
+        nets_lab_close(&b);
+    }
+}
+
+static void a_loss_that_is_not_finite_ends_the_run(void **state)
+{
+    (void)state;
+    for (int which = 0; which < 2; which++) {
+        nets_lab lab;
+        nets_lab_open(&lab, nets_lab_method(which ? "transformer" : "mlp", GK_F32), 11, 0.5, 4,
+                      which ? TRANSFORMER : MLP);
+        nets_lab_sines(&lab, 1e30);
+        assert_int_equal(lab.method->step(lab.model, NULL), GK_DIVERGED);
+        assert_non_null(strstr(gk_error_text(), "epoch 1"));
+        nets_lab_close(&lab);
+    }
+}
+
+/* What the measures see: neurons put back give the outputs, W_L carries a neuron to the logits, embed is the embedding. */
+static void looks_inside_are_consistent(void **state)
+{
+    (void)state;
+    enum { P = 7, N = 10 };
+    for (int which = 0; which < 2; which++) {
+        nets_lab lab;
+        nets_lab_open(&lab, nets_lab_method(which ? "transformer" : "mlp", GK_F64), P, 0.5, 4,
+                      which ? "d_model=8 n_heads=2 d_mlp=12" : "width=12");
+        const gk_method *k = lab.method;
+        const int width = k->width(lab.model), rows = k->embed_rows(lab.model);
+        assert_int_equal(width, 12);
+        int32_t cells[N];
+        for (int i = 0; i < N; i++) cells[i] = 5 * i;
+        double out[N * P], again[N * P], neurons[N * 12], logit[P * 12], embed[24 * P];
+        assert_int_equal(k->predict(lab.model, cells, N, out), GK_OK);
+        assert_int_equal(k->neurons(lab.model, cells, N, neurons), GK_OK);
+        assert_int_equal(k->from_neurons(lab.model, cells, N, neurons, again), GK_OK);
+        assert_true(nets_lab_difference(out, again, N * P) < 1e-12);
+        assert_int_equal(k->neuron_logit(lab.model, logit), GK_OK);
+        neurons[3 * width + 5] += 1; /* one neuron of one pair more: its column of W_L more */
+        assert_int_equal(k->from_neurons(lab.model, cells, N, neurons, again), GK_OK);
+        for (int i = 0; i < N; i++)
+            for (int c = 0; c < P; c++)
+                assert_true(fabs(again[i * P + c] - out[i * P + c] - (i == 3 ? logit[c * width + 5] : 0)) < 1e-12);
+        assert_int_equal(k->embed(lab.model, embed), GK_OK);
+        lab.n = k->tensors(lab.model, GK_WEIGHTS, lab.tensors);
+        const double corner = which ? nets_lab_get(&lab.tensors[0], 3 * 8 + 1) : nets_lab_get(&lab.tensors[0], 2 * P + 3);
+        assert_true(embed[1 * P + 3] == corner && rows == (which ? 8 : 24)); /* row 1, token 3 */
+        gk_score score;
+        assert_int_equal(k->score(lab.model, cells, N, &score), GK_OK);
+        double hits = 0;
+        for (int i = 0; i < N; i++) {
+            int best = 0;
+            for (int c = 1; c < P; c++)
+                if (out[i * P + c] > out[i * P + best]) best = c;
+            hits += best == lab.split.task.labels[cells[i]];
+        }
+        assert_true(fabs(score.accuracy - hits / N) < 1e-12);
+        if (which) { /* without every head but its value mixture nothing of the tokens is left */
+            assert_int_equal(k->heads(lab.model), 2);
+            assert_int_equal(k->without_head(lab.model, cells, N, 1, again), GK_OK);
+            assert_true(nets_lab_difference(out, again, N * P) > 1e-3);
+            assert_int_equal(k->without_head(lab.model, cells, N, 2, again), GK_USAGE);
+        } else {
+            assert_int_equal(k->heads(lab.model), 0);
+        }
+        nets_lab_close(&lab);
+    }
+}
+
+/* W_O of one head set to 0 is that head's removal. */
+static void a_removed_head_is_a_zero_head(void **state)
+{
+    (void)state;
+    enum { P = 7, N = 10 };
+    nets_lab lab;
+    nets_lab_open(&lab, nets_lab_method("transformer", GK_F64), P, 0.5, 4, "d_model=8 n_heads=2 d_mlp=12");
+    int32_t cells[N];
+    for (int i = 0; i < N; i++) cells[i] = 4 * i;
+    double removed[N * P], zeroed[N * P];
+    assert_int_equal(lab.method->without_head(lab.model, cells, N, 1, removed), GK_OK);
+    lab.n = lab.method->tensors(lab.model, GK_WEIGHTS, lab.tensors);
+    assert_string_equal(lab.tensors[5].name, "blocks.0.attn.W_O");
+    for (size_t i = 32; i < 64; i++) nets_lab_put(&lab.tensors[5], i, 0);
+    nets_lab_touch(&lab);
+    assert_int_equal(lab.method->predict(lab.model, cells, N, zeroed), GK_OK);
+    assert_true(nets_lab_difference(removed, zeroed, N * P) < 1e-12);
+    nets_lab_close(&lab);
+}
+
+/* Heads that do not divide the stream are refused with both numbers. */
+static void odd_heads_are_refused(void **state)
+{
+    (void)state;
+    nets_lab lab;
+    const gk_method *method = nets_lab_method("transformer", GK_F32);
+    nets_lab_open(&lab, method, 7, 0.5, 4, "d_model=8 n_heads=2 d_mlp=12");
+    gk_model *model = NULL;
+    assert_int_equal(gk_config_set(&lab.config, "n_heads", "3", "test"), GK_OK);
+    assert_int_equal(method->init(&model, &lab.config, &lab.split), GK_USAGE);
+    assert_non_null(strstr(gk_error_text(), "n_heads = 3"));
+    assert_null(model);
+    nets_lab_close(&lab);
+}
+
+/* Mallinar et al. 2024: p = 61, half of the pairs: memorised by epoch 5, grokked by epoch 20. */
+static void the_mlp_groks(void **state)
+{
+    (void)state;
+    nets_lab lab;
+    nets_lab_open(&lab, nets_lab_method("mlp", GK_F32), 61, 0.5, 0, "");
+    gk_score train, early, late;
+    steps(&lab, 5);
+    assert_int_equal(lab.method->score(lab.model, lab.split.train, lab.split.n_train, &train), GK_OK);
+    assert_int_equal(lab.method->score(lab.model, lab.split.test, lab.split.n_test, &early), GK_OK);
+    steps(&lab, 15);
+    assert_int_equal(lab.method->score(lab.model, lab.split.test, lab.split.n_test, &late), GK_OK);
+    assert_true(early.accuracy < 0.5);
+    assert_true(train.accuracy > early.accuracy);
+    assert_true(late.accuracy > 0.99);
+    nets_lab_close(&lab);
+}
+
+int main(void)
+{
+    gk_blas_threads(1);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(resume_goes_on_to_the_same_bits),
+        cmocka_unit_test(instruction_sets_and_threads_agree),
+        cmocka_unit_test(same_threads_same_bits),
+        cmocka_unit_test(a_loss_that_is_not_finite_ends_the_run),
+        cmocka_unit_test(looks_inside_are_consistent),
+        cmocka_unit_test(a_removed_head_is_a_zero_head),
+        cmocka_unit_test(odd_heads_are_refused),
+        cmocka_unit_test(the_mlp_groks),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
