@@ -29,7 +29,7 @@ check "no file is longer than 500 lines" "$tmp/long"
 
 for h in include/*.h src/*.h src/*/*.h rfm/*.h; do
     [ -e "$h" ] || continue
-    ${CC:-cc} -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wpedantic -Werror -Iinclude -fsyntax-only -x c "$h" 2>&1
+    ${CC:-cc} -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wpedantic -Werror $(pkg-config --cflags cairo) -Iinclude -fsyntax-only -x c "$h" 2>&1
 done | grep -E 'error' >"$tmp/alone"
 for h in nets/*.h; do
     [ -e "$h" ] || continue
@@ -104,7 +104,7 @@ check "nothing below cli prints or exits" "$tmp/prints"
 
 while read -r o; do
     size -A "$o" | awk -v o="$o" '$1 ~ /^\.(data|bss|data\.local|bss\..*|data\.[a-qs-z].*)$/ && $2 > 0 { print o ": " $2 " bytes in " $1 }'
-done <"$tmp/objects" | grep -v "^$obj/src/cli/main.o" >"$tmp/globals"
-check "no mutable globals" "$tmp/globals"
+done <"$tmp/objects" | grep -v "^$obj/src/cli/signals.o: 4 bytes" >"$tmp/globals"
+check "no mutable globals but the flag that a signal sets" "$tmp/globals"
 
 echo "1..$count"
