@@ -84,7 +84,7 @@ static void on_event(void *context, int64_t step, const char *kind, const char *
 static bool on_stop(void *context)
 {
     (void)context;
-    return caught != 0;
+    return gk_cli_signal() != 0;
 }
 
 gk_lab_hooks gk_cli_progress_hooks(gk_cli_progress *p)
