@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-static const double half_root = 0.70710678118654752440;  /* 1/sqrt(2) */
+static const double half_root = 0.70710678118654752440;   /* 1/sqrt(2) */
 static const double root_two_pi = 0.39894228040143267794; /* 1/sqrt(2 pi) */
 
 static inline real sigmoid(real z)

@@ -12,10 +12,10 @@ typedef struct mlp_weights {
 enum { MLP_BLOCK = 128 }; /* examples that a thread works on at a time */
 
 typedef struct mlp_work { /* one thread's */
-    real *z, *a, *da; /* [MLP_BLOCK, width] pre- and post-activations and their gradient */
-    real *out;        /* [MLP_BLOCK, p] */
-    real *flat;       /* gradient of this thread's examples */
-    mlp_weights g;    /* into `flat` */
+    real *z, *a, *da;     /* [MLP_BLOCK, width] pre- and post-activations and their gradient */
+    real *out;            /* [MLP_BLOCK, p] */
+    real *flat;           /* gradient of this thread's examples */
+    mlp_weights g;        /* into `flat` */
     double loss;
     gk_score score;
 } mlp_work;
@@ -27,12 +27,12 @@ struct gk_model {
     mlp_work *work; /* [threads] */
 };
 
-#define mlp_gather_forward NAME(gk_mlp_gather_forward)
-#define mlp_gather_backward NAME(gk_mlp_gather_backward)
-#define mlp_readout_forward NAME(gk_mlp_readout_forward)
+#define mlp_gather_forward   NAME(gk_mlp_gather_forward)
+#define mlp_gather_backward  NAME(gk_mlp_gather_backward)
+#define mlp_readout_forward  NAME(gk_mlp_readout_forward)
 #define mlp_readout_backward NAME(gk_mlp_readout_backward)
-#define mlp_feature NAME(gk_mlp_feature)
-#define mlp_feature_kinds NAME(gk_mlp_feature_kinds)
+#define mlp_feature          NAME(gk_mlp_feature)
+#define mlp_feature_kinds    NAME(gk_mlp_feature_kinds)
 
 /* z [n, width]: z_i = W1[:, x_i] + W1[:, p + y_i] */
 void mlp_gather_forward(real *z, const int32_t *cells, const real *w1, int n, int p, int width);
@@ -41,7 +41,8 @@ void mlp_gather_backward(real *dw1, const real *dz, const int32_t *cells, int n,
 /* out [n, p] = a W2^T */
 void mlp_readout_forward(real *out, const real *a, const real *w2, int n, int p, int width);
 /* da = dout W2 (NULL to leave out), dw2 += dout^T a */
-void mlp_readout_backward(real *da, real *dw2, const real *dout, const real *a, const real *w2, int n, int p, int width);
+void mlp_readout_backward(real *da, real *dw2, const real *dout, const real *a, const real *w2, int n, int p,
+                          int width);
 
 extern const char *const mlp_feature_kinds[];
 int mlp_feature(gk_model *m, const char *kind, double *out);

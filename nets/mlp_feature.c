@@ -1,6 +1,6 @@
 /* mlp_feature.c: feature matrices of the two-layer network, in double. The AGOP needs no Jacobian: with J_i =
- * W2 diag(s'_i) W1, (1/n) sum_i J_i^T J_i = W1^T [(W2^T W2) o (1/n) sum_i s'_i s'_i^T] W1 (o: entrywise product); centring
- * replaces the mean of s' s'^T by the covariance of s'. */
+ * W2 diag(s'_i) W1, (1/n) sum_i J_i^T J_i = W1^T [(W2^T W2) o (1/n) sum_i s'_i s'_i^T] W1 (o: entrywise product);
+ * centring replaces the mean of s' s'^T by the covariance of s'. */
 #include "mlp.h"
 
 #include <stdlib.h>

@@ -109,7 +109,8 @@ int net_loaded(net *n, gk_tensor_set set, int64_t step)
 
 int net_diverged(const net *n, double loss)
 {
-    return gk_error(GK_DIVERGED, "epoch %lld: the training loss is %g; a smaller lr than %g or another init_scale may help",
+    return gk_error(GK_DIVERGED,
+                    "epoch %lld: the training loss is %g; a smaller lr than %g or another init_scale may help",
                     (long long)n->epoch + 1, loss, n->lr);
 }
 

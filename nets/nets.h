@@ -7,47 +7,47 @@
 #include "gk_method.h"
 
 #define NAME_JOIN(name, variant) name##_##variant
-#define NAME_OF(name, variant) NAME_JOIN(name, variant)
-#define NAME(name) NAME_OF(name, GK_VARIANT)
+#define NAME_OF(name, variant)   NAME_JOIN(name, variant)
+#define NAME(name)               NAME_OF(name, GK_VARIANT)
 
 typedef GK_REAL real;
 
-#define net_read NAME(gk_net_read)
-#define net_take NAME(gk_net_take)
-#define net_memory NAME(gk_net_memory)
-#define net_shuffle NAME(gk_net_shuffle)
-#define net_tensors NAME(gk_net_tensors)
-#define net_loaded NAME(gk_net_loaded)
-#define net_diverged NAME(gk_net_diverged)
-#define net_share NAME(gk_net_share)
-#define net_adamw NAME(gk_net_adamw)
-#define net_epoch NAME(gk_net_epoch)
-#define net_widen NAME(gk_net_widen)
-#define net_narrow NAME(gk_net_narrow)
-#define net_rate NAME(gk_net_rate)
-#define net_activate NAME(gk_net_activate)
+#define net_read              NAME(gk_net_read)
+#define net_take              NAME(gk_net_take)
+#define net_memory            NAME(gk_net_memory)
+#define net_shuffle           NAME(gk_net_shuffle)
+#define net_tensors           NAME(gk_net_tensors)
+#define net_loaded            NAME(gk_net_loaded)
+#define net_diverged          NAME(gk_net_diverged)
+#define net_share             NAME(gk_net_share)
+#define net_adamw             NAME(gk_net_adamw)
+#define net_epoch             NAME(gk_net_epoch)
+#define net_widen             NAME(gk_net_widen)
+#define net_narrow            NAME(gk_net_narrow)
+#define net_rate              NAME(gk_net_rate)
+#define net_activate          NAME(gk_net_activate)
 #define net_activate_backward NAME(gk_net_activate_backward)
-#define net_activation_slope NAME(gk_net_activation_slope)
-#define net_loss_rows NAME(gk_net_loss_rows)
-#define net_score_rows NAME(gk_net_score_rows)
-#define net_score_add NAME(gk_net_score_add)
-#define net_mlp_table NAME(gk_mlp_table)
+#define net_activation_slope  NAME(gk_net_activation_slope)
+#define net_loss_rows         NAME(gk_net_loss_rows)
+#define net_score_rows        NAME(gk_net_score_rows)
+#define net_score_add         NAME(gk_net_score_add)
+#define net_mlp_table         NAME(gk_mlp_table)
 #define net_transformer_table NAME(gk_transformer_table)
 
 #ifdef GK_REAL_f32
-#define NET_DTYPE GK_F32
-#define real_sqrt sqrtf
-#define real_exp expf
-#define real_erf erff
+#define NET_DTYPE  GK_F32
+#define real_sqrt  sqrtf
+#define real_exp   expf
+#define real_erf   erff
 #define real_log1p log1pf
-#define real_fabs fabsf
+#define real_fabs  fabsf
 #else
-#define NET_DTYPE GK_F64
-#define real_sqrt sqrt
-#define real_exp exp
-#define real_erf erf
+#define NET_DTYPE  GK_F64
+#define real_sqrt  sqrt
+#define real_exp   exp
+#define real_erf   erf
 #define real_log1p log1p
-#define real_fabs fabs
+#define real_fabs  fabs
 #endif
 
 typedef enum net_activation { NET_QUADRATIC, NET_RELU, NET_GELU, NET_SWISH, NET_SOFTPLUS } net_activation;
@@ -82,12 +82,12 @@ typedef struct net {
     int threads;
 
     gk_pool pool;
-    size_t size;           /* reals in each flat vector; the padding stays 0 */
-    real *w, *g, *m, *v;   /* weights, gradients, AdamW's first and second moment */
-    net_layout layout;     /* of w */
-    int64_t epoch;         /* epochs done */
-    int64_t *updates;      /* [1] AdamW updates done */
-    int32_t *order;        /* [n_train] cells in the order of this epoch */
+    size_t size;         /* reals in each flat vector; the padding stays 0 */
+    real *w, *g, *m, *v; /* weights, gradients, AdamW's first and second moment */
+    net_layout layout;   /* of w */
+    int64_t epoch;       /* epochs done */
+    int64_t *updates;    /* [1] AdamW updates done */
+    int32_t *order;      /* [n_train] cells in the order of this epoch */
 } net;
 
 /* The settings that both networks read. */
@@ -121,8 +121,8 @@ int net_epoch(net *n, gk_model *m, net_gradient *gradient, double *train_loss);
 typedef struct net_rates { /* of one update, as PyTorch's AdamW forms them */
     real keep;             /* 1 - lr decay */
     real beta1, beta2, one_beta1, one_beta2, eps;
-    real step;             /* lr / (1 - beta1^t) */
-    real root;             /* 1 / sqrt(1 - beta2^t) */
+    real step; /* lr / (1 - beta1^t) */
+    real root; /* 1 / sqrt(1 - beta2^t) */
 } net_rates;
 
 /* The rates of update number `updates` (from 0, whose warmed-up learning rate is 0 when there is a warm-up). */
@@ -169,6 +169,8 @@ extern const gk_method net_mlp_table, net_transformer_table;
         {"beta2", GK_KEY_REAL, "0.98", 0, 0.999999999, NULL, "AdamW's decay of the second moment"},                    \
         {"eps", GK_KEY_REAL, "1e-08", 0, 1, NULL, "AdamW's term outside the square root"},                             \
         {"init_scale", GK_KEY_REAL, "1", 0, 1e6, NULL, "multiplies the initial weights"},                              \
-        {"centering", GK_KEY_CHOICE, "off", 0, 0, "off|on", "AGOP of the Jacobian less its mean over samples"}
+    {                                                                                                                  \
+        "centering", GK_KEY_CHOICE, "off", 0, 0, "off|on", "AGOP of the Jacobian less its mean over samples"           \
+    }
 
 #endif

@@ -13,7 +13,8 @@ extern const gk_method gk_mlp_table_f32_v3, gk_mlp_table_f64_v3, gk_mlp_table_f3
 extern const gk_method gk_transformer_table_f32_v3, gk_transformer_table_f64_v3;
 extern const gk_method gk_transformer_table_f32_v4, gk_transformer_table_f64_v4;
 
-/* 0 base, 1 x86-64-v3 (AVX2, FMA), 2 x86-64-v4 (AVX-512 F, BW, CD, DQ, VL). gcc 12 does not know the level names here. */
+/* 0 base, 1 x86-64-v3 (AVX2, FMA), 2 x86-64-v4 (AVX-512 F, BW, CD, DQ, VL). gcc 12 does not know the level names here.
+ */
 static int level(void)
 {
     __builtin_cpu_init();

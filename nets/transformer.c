@@ -10,7 +10,8 @@ static const gk_key keys[] = {
     {"train_fraction", GK_KEY_REAL, "0.3", 0, 1, NULL, "share of the pairs that is trained on"},
     {"steps", GK_KEY_INT, "40000", 0, 1e12, NULL, "epochs"},
     {"eval_every", GK_KEY_INT, "10", 0, 1e12, NULL, "epochs between evaluations; 0: only at the end"},
-    {"measure_every", GK_KEY_INT, "100", 0, 1e12, NULL, "epochs between measures and feature matrices; 0: only at the end"},
+    {"measure_every", GK_KEY_INT, "100", 0, 1e12, NULL,
+     "epochs between measures and feature matrices; 0: only at the end"},
     {"checkpoint_every", GK_KEY_INT, "1000", 0, 1e12, NULL, "epochs between checkpoints; 0: only at the end"},
     {"threads", GK_KEY_INT, "0", 0, 1024, NULL, "threads; 0: one a core"},
     {"d_model", GK_KEY_INT, "128", 1, 4096, NULL, "width of the residual stream"},
@@ -95,7 +96,8 @@ static int init(gk_model **out, const gk_config *config, const gk_split *split)
 {
     const int d = (int)gk_config_int(config, "d_model"), heads = (int)gk_config_int(config, "n_heads");
     if (d % heads != 0)
-        return gk_error(GK_USAGE, "d_model = %d does not divide into n_heads = %d; d_model must be a multiple of n_heads", d,
+        return gk_error(GK_USAGE,
+                        "d_model = %d does not divide into n_heads = %d; d_model must be a multiple of n_heads", d,
                         heads);
     gk_model *m = gk_calloc(1, sizeof *m);
     if (!m) return GK_FAILED;

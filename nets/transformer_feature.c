@@ -16,18 +16,18 @@
 const char *const tf_feature_kinds[] = {"agop", "nfm", "nfm_q", "nfm_k", "nfm_v", NULL};
 
 typedef struct jacobian { /* what is the same for every pair */
-    real *logit; /* [dm, p] rows of W_out W_U */
-    real *value; /* [dm, d] rows of (W_O W_in)^T */
-    real *skip;  /* [p, d] W_U^T W_O^T */
+    real *logit;          /* [dm, p] rows of W_out W_U */
+    real *value;          /* [dm, d] rows of (W_O W_in)^T */
+    real *skip;           /* [p, d] W_U^T W_O^T */
 } jacobian;
 
 typedef struct jacobian_work { /* one thread's */
-    real *slope;        /* [TF_BLOCK, dm] */
-    real *logit, *value; /* rows of the active neurons */
-    real *r;            /* [p, d + 2 heads]: r_c, and (v_jh - o_h) . r_ch for j = 0, 1 */
-    real *gram;         /* r^T r */
-    double *s;          /* [2e, 2e], e = heads (dh + 1): sum of P^T P */
-    double *mean;       /* [p, 2e]: sum of P when centred */
+    real *slope;               /* [TF_BLOCK, dm] */
+    real *logit, *value;       /* rows of the active neurons */
+    real *r;                   /* [p, d + 2 heads]: r_c, and (v_jh - o_h) . r_ch for j = 0, 1 */
+    real *gram;                /* r^T r */
+    double *s;                 /* [2e, 2e], e = heads (dh + 1): sum of P^T P */
+    double *mean;              /* [p, 2e]: sum of P when centred */
 } jacobian_work;
 
 static int extended(const tf_sizes *s)
@@ -76,8 +76,7 @@ static void jacobian_rows(jacobian_work *k, const jacobian *j, const tf_block *f
         active++;
     }
     for (ptrdiff_t c = 0; c < s->p; c++) memcpy(k->r + c * columns, j->skip + c * s->d, (size_t)s->d * sizeof(real));
-    if (active > 0)
-        net_gemm(true, false, s->p, s->d, active, 1, k->logit, s->p, k->value, s->d, 1, k->r, columns);
+    if (active > 0) net_gemm(true, false, s->p, s->d, active, 1, k->logit, s->p, k->value, s->d, 1, k->r, columns);
     const real *o = f->o + (ptrdiff_t)i * s->d;
     for (int pos = 0; pos < 2; pos++) {
         const real *v = f->v + (ptrdiff_t)(2 * i + pos) * s->d;
@@ -93,7 +92,8 @@ static void jacobian_rows(jacobian_work *k, const jacobian *j, const tf_block *f
     }
 }
 
-/* to [heads, dh + 1] += factor * (the same columns of `row` [d + 2 heads]) weighted by position pos's attention a [.., 3] */
+/* to [heads, dh + 1] += factor * (the same columns of `row` [d + 2 heads]) weighted by position pos's attention a [..,
+ * 3] */
 static void add_spread(double *to, double factor, const real *row, const real *a, int pos, const tf_sizes *s)
 {
     for (int h = 0; h < s->heads; h++) {

@@ -106,7 +106,9 @@ static void hundred_steps_equal_pytorch(void **state)
             double loss;
             assert_int_equal(lab.method->step(lab.model, &loss), GK_OK);
             const double off = fabs(loss - o->curve[t]) / o->curve[t];
-            if (!(off < 1e-9)) print_error("%s %s %s step %d: %.17g, not %.17g\n", o->network, o->activation, o->loss, t, loss, o->curve[t]);
+            if (!(off < 1e-9))
+                print_error("%s %s %s step %d: %.17g, not %.17g\n", o->network, o->activation, o->loss, t, loss,
+                            o->curve[t]);
             assert_true(off < 1e-9);
         }
         gk_score score;
@@ -136,7 +138,8 @@ static void nudge(nets_lab *lab, int32_t cell, int at, double h)
     const int p = lab->split.task.p, pos = at / p, token = at % p;
     lab->method->tensors(lab->model, GK_WEIGHTS, lab->tensors);
     const gk_tensor *t = lab->tensors;
-    if (strcmp(lab->method->name, "mlp") == 0) { /* the column of this position's token gains h times the other column */
+    if (strcmp(lab->method->name, "mlp") ==
+        0) { /* the column of this position's token gains h times the other column */
         const size_t width = (size_t)t[0].shape[0], row = (size_t)t[0].shape[1];
         const size_t own = (size_t)(pos == 0 ? cell / p : p + cell % p);
         for (size_t k = 0; k < width; k++)
@@ -248,7 +251,7 @@ int main(void)
 {
     gk_blas_threads(1);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(gradients_of_the_mlp),      cmocka_unit_test(gradients_of_the_transformer),
+        cmocka_unit_test(gradients_of_the_mlp),        cmocka_unit_test(gradients_of_the_transformer),
         cmocka_unit_test(hundred_steps_equal_pytorch), cmocka_unit_test(agop_equals_differences),
         cmocka_unit_test(nfm_is_the_gram_matrix),
     };

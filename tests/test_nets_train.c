@@ -103,7 +103,8 @@ static void instruction_sets_and_threads_agree(void **state)
 static void same_threads_same_bits(void **state)
 {
     (void)state;
-    static const char *const settings[] = {"width=24 batch_size=0 threads=2", "d_model=16 n_heads=4 d_mlp=20 threads=2"};
+    static const char *const settings[] = {"width=24 batch_size=0 threads=2",
+                                           "d_model=16 n_heads=4 d_mlp=20 threads=2"};
     for (int which = 0; which < 2; which++) {
         nets_lab a, b;
         const gk_method *method = nets_lab_method(which ? "transformer" : "mlp", GK_F32);
@@ -131,7 +132,8 @@ static void a_loss_that_is_not_finite_ends_the_run(void **state)
     }
 }
 
-/* What the measures see: neurons put back give the outputs, W_L carries a neuron to the logits, embed is the embedding. */
+/* What the measures see: neurons put back give the outputs, W_L carries a neuron to the logits, embed is the embedding.
+ */
 static void looks_inside_are_consistent(void **state)
 {
     (void)state;
@@ -158,7 +160,8 @@ static void looks_inside_are_consistent(void **state)
                 assert_true(fabs(again[i * P + c] - out[i * P + c] - (i == 3 ? logit[c * width + 5] : 0)) < 1e-12);
         assert_int_equal(k->embed(lab.model, embed), GK_OK);
         lab.n = k->tensors(lab.model, GK_WEIGHTS, lab.tensors);
-        const double corner = which ? nets_lab_get(&lab.tensors[0], 3 * 8 + 1) : nets_lab_get(&lab.tensors[0], 2 * P + 3);
+        const double corner =
+            which ? nets_lab_get(&lab.tensors[0], 3 * 8 + 1) : nets_lab_get(&lab.tensors[0], 2 * P + 3);
         assert_true(embed[1 * P + 3] == corner && rows == (which ? 8 : 24)); /* row 1, token 3 */
         gk_score score;
         assert_int_equal(k->score(lab.model, cells, N, &score), GK_OK);
@@ -222,7 +225,7 @@ static void the_mlp_groks(void **state)
 {
     (void)state;
     nets_lab lab;
-    nets_lab_open(&lab, nets_lab_method("mlp", GK_F32), 61, 0.5, 0, "");
+    nets_lab_open(&lab, nets_lab_method("mlp", GK_F32), 61, 0.5, 0, "width=512");
     gk_score train, early, late;
     steps(&lab, 5);
     assert_int_equal(lab.method->score(lab.model, lab.split.train, lab.split.n_train, &train), GK_OK);
@@ -239,14 +242,10 @@ int main(void)
 {
     gk_blas_threads(1);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(resume_goes_on_to_the_same_bits),
-        cmocka_unit_test(instruction_sets_and_threads_agree),
-        cmocka_unit_test(same_threads_same_bits),
-        cmocka_unit_test(a_loss_that_is_not_finite_ends_the_run),
-        cmocka_unit_test(looks_inside_are_consistent),
-        cmocka_unit_test(a_removed_head_is_a_zero_head),
-        cmocka_unit_test(odd_heads_are_refused),
-        cmocka_unit_test(the_mlp_groks),
+        cmocka_unit_test(resume_goes_on_to_the_same_bits), cmocka_unit_test(instruction_sets_and_threads_agree),
+        cmocka_unit_test(same_threads_same_bits),          cmocka_unit_test(a_loss_that_is_not_finite_ends_the_run),
+        cmocka_unit_test(looks_inside_are_consistent),     cmocka_unit_test(a_removed_head_is_a_zero_head),
+        cmocka_unit_test(odd_heads_are_refused),           cmocka_unit_test(the_mlp_groks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
