@@ -43,16 +43,29 @@ static int make_folder(const char *path)
 {
     char *folder = gk_text("%s", path);
     if (!folder) return GK_FAILED;
+    struct stat st;
     int code = GK_OK;
     for (char *slash = strchr(folder + 1, '/'); slash && code == GK_OK; slash = strchr(slash + 1, '/')) {
         *slash = '\0';
-        if (mkdir(folder, 0777) != 0 && errno != EEXIST)
-            code = gk_error(GK_FAILED, "%s: the folder %s cannot be made: %s; name another file with --db", path,
-                            folder, strerror(errno));
+        if (mkdir(folder, 0777) != 0 && (errno != EEXIST || stat(folder, &st) != 0 || !S_ISDIR(st.st_mode)))
+            code = gk_error(GK_FAILED, "%s: the folder %s cannot be made: %s; name another file with --db", path, folder,
+                            strerror(errno));
         *slash = '/';
     }
     free(folder);
     return code;
+}
+
+/* SQLite takes a file of a few bytes for an empty database and would write over it. */
+static int check_magic(const char *path)
+{
+    static const char magic[16] = "SQLite format 3";
+    char start[16] = "";
+    FILE *file = fopen(path, "rb");
+    const size_t n = file ? fread(start, 1, sizeof start, file) : 0;
+    if (file) fclose(file);
+    if (n == sizeof start && memcmp(start, magic, sizeof magic) == 0) return GK_OK;
+    return gk_error(GK_FAILED, "%s: is not a groklab database, nor any SQLite database", path);
 }
 
 /* SQLite quietly opens a file that it may not write for reading, and fails in a later statement where the folder may
@@ -93,6 +106,8 @@ static int check_path(const char *path, int mode)
     if (access(path, R_OK) != 0) return gk_error(GK_FAILED, "%s: cannot be read: %s", path, strerror(errno));
     if (st.st_size == 0 && mode != GK_STORE_CREATE)
         return gk_error(GK_FAILED, "%s: is an empty file, not a groklab database", path);
+    const int code = st.st_size == 0 ? GK_OK : check_magic(path);
+    if (code != GK_OK) return code;
     return mode == GK_STORE_READ ? GK_OK : check_writable(path);
 }
 
@@ -153,7 +168,7 @@ static int connect(gk_store *s, int mode)
         sqlite3_busy_handler(s->db, wait_busy, s);
         rc = pragma(s, "schema_version", &pages);
     }
-    if (rc == SQLITE_CANTOPEN && mode == GK_STORE_READ && !has_log(s->path)) {
+    if ((rc == SQLITE_CANTOPEN || rc == SQLITE_READONLY) && mode == GK_STORE_READ && !has_log(s->path)) {
         rc = open_immutable(s);
         if (rc == SQLITE_OK) rc = pragma(s, "schema_version", &pages);
     }
@@ -171,9 +186,9 @@ static int connect(gk_store *s, int mode)
 /* Two processes may find the file missing at once: whoever gets the lock second finds the tables there. */
 static int create(gk_store *s)
 {
-    int64_t version = 0;
-    int rc = pragma(s, "schema_version", &version);
-    if (rc == SQLITE_OK && version != 0) return GK_OK;
+    int64_t pages = 0, version = 0;
+    int rc = pragma(s, "page_count", &pages);
+    if (rc == SQLITE_OK && pages != 0) return GK_OK;
     if (rc == SQLITE_OK) rc = sqlite3_exec(s->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
     if (rc != SQLITE_OK) return gk_db_fail(s, rc, "making the tables");
     rc = pragma(s, "schema_version", &version);
