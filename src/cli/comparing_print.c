@@ -76,13 +76,19 @@ static int print_pairs(const gk_comparison *c, gk_list_format format)
 
 /* ---- tables ---- */
 
-static void print_split(const gk_comparison *c)
+static bool one_split(const gk_comparison *c)
 {
     for (int i = 1; i < c->n; i++)
-        if (c->runs[i].row.split_id != c->runs[0].row.split_id) {
-            printf("%d runs on several splits\n\n", c->n);
-            return;
-        }
+        if (c->runs[i].row.split_id != c->runs[0].row.split_id) return false;
+    return true;
+}
+
+static void print_split(const gk_comparison *c)
+{
+    if (!one_split(c)) {
+        printf("%d runs on several splits\n\n", c->n);
+        return;
+    }
     const gk_stored_split *s = &c->runs[0].split;
     printf("%d run%s on split %lld: %s mod %d, %d training pairs (%.5g), sha256 %.12s\n\n", c->n, c->n == 1 ? "" : "s",
            (long long)s->id, s->op, s->p, s->n_train, s->train_fraction, s->sha256);
@@ -90,19 +96,25 @@ static void print_split(const gk_comparison *c)
 
 static int print_training(const gk_comparison *c)
 {
-    enum { LEAD = 4, SHOWN = GK_FACT_DELAY + 1 };
-    const char *names[LEAD + SHOWN + 1] = {"run", "method", "unit", "steps"};
+    enum { LEAD = 4, SHOWN = GK_FACT_DELAY + 1, SECONDS = LEAD + SHOWN };
+    const char *names[SECONDS + 3] = {"run", "method", "unit", "steps"};
     for (int f = 0; f < SHOWN; f++) names[LEAD + f] = facts[f].title;
-    names[LEAD + SHOWN] = "seconds";
+    names[SECONDS] = "seconds";
+    names[SECONDS + 1] = "split";
+    names[SECONDS + 2] = "task";
     gk_list list;
-    int code = gk_list_begin(&list, stdout, GK_LIST_TABLE, LEAD + SHOWN + 1, names);
+    int code = gk_list_begin(&list, stdout, GK_LIST_TABLE, one_split(c) ? SECONDS + 1 : SECONDS + 3, names);
     for (int i = 0; i < c->n && code == GK_OK; i++) {
         const gk_compared_run *r = &c->runs[i];
-        gk_cell cells[LEAD + SHOWN + 1] = {gk_cell_text(r->label), gk_cell_text(r->row.method),
+        char task[160];
+        snprintf(task, sizeof task, "%s mod %d", r->split.op, r->split.p);
+        gk_cell cells[SECONDS + 3] = {gk_cell_text(r->label), gk_cell_text(r->row.method),
                                            gk_cell_text(r->row.step_unit),
                                            gk_cell_int(r->at.step < 0 ? r->row.step : r->at.step)};
         memcpy(cells + LEAD, r->facts, SHOWN * sizeof *cells);
-        cells[LEAD + SHOWN] = gk_cell_real(r->row.wall_seconds);
+        cells[SECONDS] = gk_cell_real(r->row.wall_seconds);
+        cells[SECONDS + 1] = gk_cell_int(r->row.split_id);
+        cells[SECONDS + 2] = gk_cell_text(task);
         code = gk_list_row(&list, cells);
     }
     gk_list_end(&list);

@@ -112,9 +112,23 @@ static void words_of(FILE *out, const gk_cli_option *rows)
     for (; rows && rows->name; rows++) fprintf(out, " --%s", rows->name);
 }
 
-static void key_words(FILE *out, const gk_key *keys)
+static bool has_key(const gk_key *keys, const char *name)
 {
-    for (; keys && keys->name; keys++) fprintf(out, " --%s", keys->name);
+    for (; keys->name; keys++)
+        if (strcmp(keys->name, name) == 0) return true;
+    return false;
+}
+
+/* Every configuration key once. */
+static void key_words(FILE *out)
+{
+    for (const gk_key *k = gk_shared_keys; k->name; k++) fprintf(out, " --%s", k->name);
+    for (int m = 0; gk_method_names[m]; m++)
+        for (const gk_key *k = gk_registry_method(gk_method_names[m], GK_F32)->keys; k->name; k++) {
+            bool seen = has_key(gk_shared_keys, k->name);
+            for (int e = 0; e < m; e++) seen = seen || has_key(gk_registry_method(gk_method_names[e], GK_F32)->keys, k->name);
+            if (!seen) fprintf(out, " --%s", k->name);
+        }
 }
 
 /* Does the usage name runs, files or methods? */
@@ -144,10 +158,7 @@ void gk_manual_completion(FILE *out, const gk_command *const *commands)
         words_of(out, gk_cli_common);
         words_of(out, (*c)->options);
         if ((*c)->listing) words_of(out, gk_cli_listing);
-        if ((*c)->keys) {
-            key_words(out, gk_shared_keys);
-            for (const char *const *m = gk_method_names; *m; m++) key_words(out, gk_registry_method(*m, GK_F32)->keys);
-        }
+        if ((*c)->keys) key_words(out);
         if (strcmp((*c)->name, "help") == 0)
             for (const gk_command *const *other = commands; *other; other++) fprintf(out, " %s", (*other)->name);
         fputs("' ;;\n", out);
