@@ -117,7 +117,8 @@ static inline void fake_plant(gk_model *m)
             for (int c = 0; c < p; c++) m->base[cell * p + c] += cos(2 * turn * (x + y - c));
             double *neuron = m->neurons + cell * FAKE_WIDTH;
             neuron[0] = 0.3 * neuron[0] + cos(turn * (x + y)) + 0.5 * sin(turn * x) + 2;
-            neuron[1] = 0.25;
+            neuron[1] = 0.1;
+            neuron[2] += (x + y) % 2 ? -0.35 : 0.35;
         }
     }
 }

@@ -142,7 +142,8 @@ class Model:
         self.base += np.cos(2 * np.pi * 2 * (x[:, None] + y[:, None] - a) / p)
         # neuron 0 is nearly one frequency (not wholly: over discrete logarithms all its frequencies would tie), 1 is silent
         self.neurons[:, 0] = 0.3 * self.neurons[:, 0] + np.cos(2 * np.pi * (x + y) / p) + 0.5 * np.sin(2 * np.pi * x / p) + 2
-        self.neurons[:, 1] = 0.25
+        self.neurons[:, 1] = 0.1
+        self.neurons[:, 2] += 0.35 * (-1.0) ** (x + y)  # for even p the frequency without a sine, .6 of the energy
         self.weights = [self.base, self.wl, self.b_out, self.w_u.astype(np.float32).astype(float)]
 
     def draw(self, *shape):

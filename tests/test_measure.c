@@ -206,20 +206,21 @@ static void frequencies_are_said_as_json(void **state)
     char *text = gk_measure_key_json(f.probe, GK_KEYS_WEIGHTS, &f.reference);
     assert_string_equal(text, "{\"frequencies\":[2,5],\"modulus\":10,\"rule\":\"neuron_logit\"}");
     free(text);
-    /* a block that is one cosine of exponents has one dominant frequency */
+    /* cosines of the exponents' difference: amplitudes below a quarter of the largest do not dominate */
     const gk_task *t = &f.split.task;
     memset(f.model.agop, 0, 4 * 11 * 11 * sizeof(double));
     for (int i = 0; i < 22; i++) f.model.agop[i * 22 + i] = 4;
     for (int y = 1; y < 11; y++) {
         for (int x = 1; x < 11; x++) {
-            const double a = 0.01 * cos(2 * acos(-1.0) * 3 * (t->dlog[t->v[y]] - t->dlog[x]) / 10);
+            const double turn = 2 * acos(-1.0) * (t->dlog[t->v[y]] - t->dlog[x]) / 10;
+            const double a = 0.01 * cos(3 * turn) + 0.003 * cos(4 * turn) + 0.002 * cos(turn);
             f.model.agop[(11 + y) * 22 + x] = f.model.agop[x * 22 + 11 + y] = a;
         }
     }
     const gk_sink sink = remembering(&r);
     assert_int_equal(gk_measure_structure.compute(f.probe, NULL, &sink), GK_OK);
     assert_string_equal(r.event, "dominant_frequencies");
-    assert_string_equal(r.detail, "{\"frequencies\":[3],\"modulus\":10}");
+    assert_string_equal(r.detail, "{\"frequencies\":[3,4],\"modulus\":10}");
     assert_true(fabs(recorded(&r, "circulance")->value - 1) < 1e-9);
     assert_true(recorded(&r, "circulant_deviation")->value < 1e-9);
     assert_true(recorded(&r, "circulance_control")->value < 0.2);

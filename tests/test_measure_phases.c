@@ -39,6 +39,8 @@ static void the_four_phases_of_the_paper(void **state)
     assert_true(p.circuit >= 6500 && p.circuit <= 7500); /* not the steeper fall before memorisation */
     /* 2400 are lost in all; less than a twentieth of that is left 400 steps before the end of the fall */
     assert_int_equal(p.cleaned, 13600);
+    for (int i = 50; i < N; i++) c.norm[i] = 1000; /* all lost by 5000: cleaning up does not end before generalising */
+    assert_int_equal(phases(&c, N).cleaned, 10000);
 }
 
 static void what_was_not_reached_is_minus_one(void **state)
