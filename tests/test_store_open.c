@@ -233,8 +233,10 @@ static void test_damaged(void **state)
         unsigned char *bad = malloc(n);
         memcpy(bad, file, n);
         size_t size = n;
-        if (k < 8) size = n * (k + 1) / 9;
-        else memset(bad + (k - 7) * 4096, (int)(k * 29), 4096);
+        if (k < 8)
+            size = n * (k + 1) / 9;
+        else
+            memset(bad + (k - 7) * 4096, (int)(k * 29), 4096);
         lab_write(path, bad, size);
         free(bad);
         if (gk_store_open(&s, path, GK_STORE_READ) != GK_OK) {
@@ -255,7 +257,7 @@ int main(void)
 {
 #define LAB(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        LAB(test_missing), LAB(test_not_ours),   LAB(test_newer),
+        LAB(test_missing), LAB(test_not_ours),    LAB(test_newer),
         LAB(test_locked),  LAB(test_permissions), LAB(test_read_changes_nothing),
         LAB(test_damaged),
     };
