@@ -55,8 +55,8 @@ VARIANTS := f32_base f64_base
 ifeq ($(filter -DGK_PORTABLE,$(DEFS)),)
 ifneq ($(filter x86_64%,$(MACHINE)),)
 VARIANTS += f32_v3 f64_v3 f32_v4 f64_v4
-ARCH_v3  := -march=x86-64-v3
-ARCH_v4  := -march=x86-64-v4 -mprefer-vector-width=512
+ARCH_v3  := -march=x86-64-v3 -ffp-contract=fast
+ARCH_v4  := -march=x86-64-v4 -mprefer-vector-width=512 -ffp-contract=fast
 NETDEFS  := -DGK_HAVE_X86_VARIANTS
 endif
 endif
@@ -148,6 +148,12 @@ sanitized: all tests
 $(OBJ)/tests/example: tests/example.c include/groklab.h $(OUT)/libgroklab.a
 	@mkdir -p $(@D)
 	$(call run_cmd,CC  ,$(CC) $(CSTD) $(WARN) $(OPT) -Iinclude $< $(OUT)/libgroklab.a -fopenmp $(LDLIBS) -o $@)
+
+# The papers' published numbers, on runs of full size: some minutes.
+.PHONY: reproduce
+reproduce: deps
+	@$(MAKE) --no-print-directory all
+	@GROKLAB=$(abspath $(OUT)/groklab) tests/reproduce.sh
 
 # ---- care of the tree ----
 clean:

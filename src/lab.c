@@ -2,6 +2,7 @@
 #include "gk_lab.h"
 #include "gk_matrix.h"
 
+#include "describe.h"
 #include "record.h"
 #include "remeasure.h"
 #include "revive.h"
@@ -131,31 +132,6 @@ static const char *status_of(int code)
     }
 }
 
-/* Tells the metrics that the default measures will emit, so that metric_name explains every stored value. */
-static int describe_metrics(gk_store *store)
-{
-    static const gk_metric_name of_loop[] = {
-        {"train_loss", "loss", "mean training loss on the train cells"},
-        {"train_accuracy", "1", "share of train cells whose largest class output is the label"},
-        {"train_correct_loss", "loss", "loss of the correct class alone on the train cells"},
-        {"test_loss", "loss", "mean training loss on the test cells"},
-        {"test_accuracy", "1", "share of test cells whose largest class output is the label"},
-        {"test_correct_loss", "loss", "loss of the correct class alone on the test cells"},
-        {"solve_residual", "1", "measured relative residual |K alpha - Y| / |Y| of the kernel solve, in double"},
-        {"solver_iterations", "1", "iterations of the iterative kernel solver"},
-        {0}};
-    int code = gk_store_begin(store);
-    if (code != GK_OK) return code;
-    for (const gk_metric_name *n = of_loop; code == GK_OK && n->name; n++)
-        code = gk_store_describe_metric(store, n->name, n->unit, n->description);
-    for (const gk_measure *const *m = gk_measures; code == GK_OK && *m; m++)
-        for (const gk_metric_name *n = (*m)->names; code == GK_OK && n->name; n++)
-            code = gk_store_describe_metric(store, n->name, n->unit, n->description);
-    if (code == GK_OK) return gk_store_commit(store);
-    gk_store_rollback(store);
-    return code;
-}
-
 /* Trains a model that stands at r->state and closes the run's row with what came of it. */
 static int train_recorded(gk_store *store, int64_t run, lab_run *r)
 {
@@ -226,7 +202,7 @@ int gk_lab_train(gk_store *store, const char *method, const gk_config *given, co
     const char *init_file = gk_config_text(&config, "init_file");
     if (init_file[0] && (code = gk_revive_init_file(r.method, r.model, init_file)) != GK_OK) goto free_model;
 
-    if ((code = describe_metrics(store)) != GK_OK) goto free_model;
+    if ((code = gk_describe_metrics(store)) != GK_OK) goto free_model;
     if ((code = gk_store_put_split(store, &split, &split_id)) != GK_OK) goto free_model;
     if ((code = gk_store_new_run(store, r.method, &config, split_id, -1, run)) != GK_OK) goto free_model;
     code = close_run(store, *run, &r, train_recorded(store, *run, &r));

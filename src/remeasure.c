@@ -1,6 +1,7 @@
 /* remeasure.c: measures on stored checkpoints: after a run, or whenever someone asks. */
 #include "remeasure.h"
 
+#include "describe.h"
 #include "phases.h"
 #include "record.h"
 #include "revive.h"
@@ -168,6 +169,7 @@ static int remeasure_run(gk_store *store, int64_t run, const wanted *w, gk_measu
     if (code == GK_OK) code = gk_recorder_commit(r.recorder);
     const int written = gk_recorder_finish(r.recorder);
     if (code == GK_OK) code = written;
+    if (code == GK_OK) code = gk_describe_metrics(store);
     if (code == GK_OK) code = gk_phases_record(store, run);
     for (int i = 0; code == GK_OK && report && gk_measures[i] && i < FAMILIES_MAX; i++)
         if (want_family(w, gk_measures[i])) report(context, gk_measures[i]->family, cost[i].seconds, cost[i].values);
