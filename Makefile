@@ -45,6 +45,7 @@ endif
 
 # ---- sources: a new file in a room is found by itself ----
 LIB_SRC := $(wildcard src/*.c src/base/*.c src/algebra/*.c src/task/*.c src/measure/*.c src/store/*.c src/plot/*.c rfm/*.c)
+LIB_SRC := $(filter-out $(if $(wildcard src/plot/page.js),,src/plot/page.c),$(LIB_SRC))
 CLI_SRC := $(wildcard src/cli/*.c)
 NET_SRC := $(filter-out nets/select.c,$(wildcard nets/*.c))
 TST_SRC := $(wildcard tests/test_*.c)
