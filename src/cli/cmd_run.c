@@ -73,7 +73,10 @@ static int run(gk_cli *cli, const gk_cli_args *args)
     if (code == GK_OK && !done) code = GK_FAILED;
     if (code == GK_OK) code = check_only(&recipe, only);
     if (code == GK_OK) code = gk_cli_open(cli, GK_STORE_CREATE, &s);
-    if (code == GK_OK) code = train_all(s, &recipe, only, gk_cli_given(args, "quiet") != NULL, done, &n_done);
+    const bool quiet = gk_cli_given(args, "quiet") != NULL;
+    if (code == GK_OK && !quiet && only) fprintf(stderr, "%s: %s into %s\n", args->words[0], only, cli->db);
+    else if (code == GK_OK && !quiet) fprintf(stderr, "%s: %d runs into %s\n", args->words[0], recipe.n_runs, cli->db);
+    if (code == GK_OK) code = train_all(s, &recipe, only, quiet, done, &n_done);
     if ((code == GK_OK || code == GK_DIVERGED) && n_done > 0) {
         char *line = code == GK_OK ? NULL : gk_text("%s", gk_error_text());
         int compared = show_comparison(s, done, n_done, gk_list_format_of(args));

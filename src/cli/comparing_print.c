@@ -1,6 +1,7 @@
 /* comparing_print.c: a comparison as tables for the eye, as JSON or as CSV. */
 #include "comparing.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -112,7 +113,7 @@ static int print_training(const gk_comparison *c)
                                            gk_cell_text(r->row.step_unit),
                                            gk_cell_int(r->at.step < 0 ? r->row.step : r->at.step)};
         memcpy(cells + LEAD, r->facts, SHOWN * sizeof *cells);
-        cells[SECONDS] = gk_cell_real(r->row.wall_seconds);
+        cells[SECONDS] = gk_cell_real(round(100 * r->row.wall_seconds) / 100);
         cells[SECONDS + 1] = gk_cell_int(r->row.split_id);
         cells[SECONDS + 2] = gk_cell_text(task);
         code = gk_list_row(&list, cells);

@@ -19,7 +19,8 @@ static void tell_end(gk_store *s, int64_t run)
 static int end_with(gk_store *s, int64_t run, bool quiet, int code)
 {
     char *line = code == GK_OK ? NULL : gk_text("%s", gk_error_text());
-    if (run > 0 && !quiet) tell_end(s, run);
+    const bool trained = code == GK_OK || code == GK_DIVERGED || code == GK_INTERRUPTED;
+    if (run > 0 && !quiet && trained) tell_end(s, run);
     if (line) gk_error(code, "%s", line);
     free(line);
     return code;

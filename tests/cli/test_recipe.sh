@@ -1,0 +1,152 @@
+#!/bin/sh
+# run: a recipe is read and checked as a whole before anything is trained, and ends with the comparison.
+. "$(dirname "$0")/tap.sh"
+
+cat >good.ini <<'R'
+# both signs make comments
+; and keys above all sections hold for all runs that know them
+steps = 10
+width = 32
+[split]
+op = x^2+y^2 ; an expression
+p = 13
+  train_fraction = 0.6
+[net]
+method = mlp
+seed: 2
+[kernel]
+method = rfm
+steps = 4
+R
+works "run" run good.ini
+prints "run compares on the split" '^2 runs on split 1: x\^2\+y\^2 mod 13, 101 training pairs'
+prints "run lists both" '^2 kernel +rfm +iteration +4 '
+prints "run has the similarity of the feature matrices" '^cosine without diagonal +1 net +2 kernel$'
+says "run talks on stderr" '^net  finished at epoch 10'
+same "one split for both" "$(query 'SELECT count(*) FROM split')" 1
+same "sections name the runs" "$(query 'SELECT group_concat(name) FROM (SELECT name FROM run ORDER BY id)')" "net,kernel"
+same "shared settings arrive, own ones win" "$(query "SELECT group_concat(value) FROM (SELECT value FROM param WHERE key IN ('steps', 'width') ORDER BY run_id, key)")" "10,32,4"
+same "pairs are stored" "$(query 'SELECT count(*) FROM comparison')" 4
+works "run --only --json" run good.ini --only kernel --json --quiet
+valid_json "run --json is JSON"
+same "--only trains one" "$(query 'SELECT count(*) FROM run')" 3
+refuses "--only suggests" 3 "no section \[kernle\]; did you mean \[kernel\]" run good.ini --only kernle
+
+cat >two.ini <<'R'
+p = 11
+method = rfm
+steps = 3
+[a]
+op = add
+[m]
+op = mul
+R
+works "sections may have splits of their own" run two.ini
+prints "several splits are said" '^2 runs on several splits$'
+
+cat >half.ini <<'R'
+p = 13
+[wild]
+method = mlp
+lr = 1000
+weight_decay = 1000
+steps = 200
+[calm]
+method = rfm
+steps = 2
+R
+gk run half.ini
+same "a diverged run does not stop the others: status 1" "$status" 1
+says "and is named" "run 'wild' diverged"
+prints "the others are compared" 'calm +rfm'
+
+# bad recipes: nothing is trained, the line tells where
+runs=$(query 'SELECT count(*) FROM run')
+bad() { # NAME PATTERN, recipe on stdin
+    cat >bad.ini
+    refuses "$1" 2 "$2" run bad.ini
+}
+bad "unknown key" '^groklab run: bad.ini:3: unknown key "widht"; did you mean "width"\?' <<'R'
+[net]
+method = mlp
+widht = 3
+R
+bad "unknown key above the sections" 'bad.ini:1: unknown key "stepz"; did you mean "steps"' <<'R'
+stepz = 3
+[net]
+method = mlp
+R
+bad "a key of another method" 'bad.ini:3: unknown key "kernel"' <<'R'
+[net]
+method = mlp
+kernel = quadratic
+R
+bad "a bad value" 'bad.ini:3: steps = "many" is not .*accepted: an integer' <<'R'
+[net]
+method = mlp
+steps = many
+R
+bad "a value out of range" 'bad.ini:2: train_fraction = "1.5" .*from 0 to 1' <<'R'
+[split]
+train_fraction = 1.5
+[net]
+method = mlp
+R
+bad "unknown method" "bad.ini:2: unknown method 'mpl', did you mean 'mlp'" <<'R'
+[net]
+method = mpl
+R
+bad "no method" 'bad.ini:1: section \[net\] has no method' <<'R'
+[net]
+steps = 3
+R
+bad "a key that is not the split's" 'bad.ini:2: \[split\] has no key "seed"' <<'R'
+[split]
+seed = 3
+[net]
+method = mlp
+R
+bad "a key twice" 'bad.ini:4: steps is set already, in line 3' <<'R'
+[net]
+method = mlp
+steps = 3
+steps = 4
+R
+bad "a section twice" 'bad.ini:3: section \[net\] is there already, in line 1' <<'R'
+[net]
+method = mlp
+[net]
+steps = 4
+R
+bad "no sense" "bad.ini:3: neither 'key = value'" <<'R'
+[net]
+method = mlp
+what is this
+R
+bad "no run" 'bad.ini: no section names a run' <<'R'
+[split]
+p = 13
+R
+bad "a name for all" 'bad.ini:1: a name belongs' <<'R'
+name = x
+[net]
+method = mlp
+R
+bad "composite p with mul" 'bad.ini \[net\]: .*(prime|12)' <<'R'
+[split]
+op = mul
+p = 12
+[net]
+method = mlp
+R
+{ echo '[net]'; echo 'method = mlp'; printf 'name = %0300d\n' 1; } | bad "a line too long" 'bad.ini:3: the line is longer than'
+refuses "no such recipe" 3 "cannot open the recipe none.ini" run none.ini
+refuses "a folder is no recipe" 1 "cannot read the recipe" run .
+same "bad recipes trained nothing" "$(query 'SELECT count(*) FROM run')" "$runs"
+
+for recipe in "$here"/runs/*.ini; do
+    gk run "$recipe" --only nobody
+    [ "$status" -eq 3 ] && grep -q 'no section \[nobody\]' err
+    ok "$(basename "$recipe") is read and checked" $?
+done
+finish

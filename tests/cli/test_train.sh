@@ -1,0 +1,128 @@
+#!/bin/sh
+# train, ls, show, log, diff, measure, doctor, resume and interruptions on a small real database.
+. "$(dirname "$0")/tap.sh"
+small="--p 13 --width 32 --steps 20 --measure_every 5 --checkpoint_every 5"
+
+works "train mlp" train mlp $small --seed=1
+same "train prints the id" "$(cat out)" 1
+says "train tells the end" '^mlp-add-13  finished at epoch 20 after'
+works "train rfm, dashes for underscores" train rfm --p 13 --steps 8 --train-fraction 0.5 --quiet
+[ ! -s err ]
+ok "--quiet says nothing" $?
+works "train transformer" train transformer --p 13 --train_fraction 0.5 --steps 30 --d_model 16 --n_heads 2 --d_mlp 32 --name tiny --eval_every 5
+says "events are told" '^tiny  finished'
+works "train mlp on mul" train mlp $small --op mul --lr 0.002 --seed 1 -q
+
+works "ls" ls
+same "ls lists every run" "$(wc -l <out)" 5
+prints "ls has names" ' tiny  +transformer  add  13 '
+gk ls --method mlp --csv
+same "ls --method" "$(cut -d, -f1 out | tr '\n' ' ')" "run 1 4 "
+gk ls --op mul --csv
+same "ls --op" "$(cut -d, -f1 out | tail -1)" 4
+gk ls --split 1 --csv
+same "ls --split" "$(wc -l <out)" 4
+works "ls --json" ls --json
+valid_json "ls --json is JSON"
+same "ls --json has whole uids" "$(sqlite3 :memory: "SELECT length(json_extract(CAST(readfile('out') AS TEXT), '\$[0].uid'))")" 32
+works "ls of nothing" ls --status diverged
+says "ls of nothing says so" 'no such runs'
+refuses "ls: unknown method" 2 "did you mean 'rfm'" ls --method rmf
+refuses "ls: unknown status" 2 "'done' is not running, finished" ls --status done
+
+works "show" show tiny
+prints "show has settings" '^  d_mlp +32$'
+prints "show has the split" '^split_generator +philox$'
+prints "show has checkpoints" '^  weights +stored [0-9]+'
+works "show --json" show 1 --json
+valid_json "show --json is JSON"
+same "show --json nests settings" "$(sqlite3 :memory: "SELECT json_extract(CAST(readfile('out') AS TEXT), '\$.settings.width')")" 32
+works "show --csv" show @last --csv
+prints "show --csv has parts" '^settings,op,mul$'
+refuses "show of no run" 3 "." show 99
+refuses "show of a misspelt name suggests" 3 "tiny" show tyny
+
+works "log" log 1
+same "log has every evaluation" "$(wc -l <out)" 22
+works "log --metrics" log 1 --metrics circulance,trace --from 5 --to 15 --csv
+same "log --metrics has the measured steps" "$(cut -d, -f1 out | tr '\n' ' ')" "step 5 10 15 "
+full=$(sed -n 2p out | cut -d, -f2)
+same "log gives numbers in full" "$(query "SELECT abs(value - $full) <= 2.3e-16 * abs(value) FROM metrics
+    WHERE run_id = 1 AND name = 'circulance' AND step = 5")" 1
+works "log --every" log 1 --every 10 --json
+valid_json "log --json is JSON"
+works "log --names" log 1 --names
+prints "log --names describes" 'test_accuracy .*share of test cells'
+refuses "log: unknown metric suggests" 3 "did you mean 'circulance'" log 1 --metrics circulanse
+refuses "log: a bad step" 2 "'x' is not an integer" log 1 --from x
+
+gk diff 1 4
+same "diff: status 4 where settings differ" "$status" 4
+prints "diff has the setting" '^lr +0.001 +0.002$'
+prints "diff has the operation" '^op +add +mul$'
+grep -q '^width' out
+same "diff leaves out what is equal" $? 1
+[ ! -s err ]
+ok "diff says no more" $?
+works "diff of equals: status 0" diff 1 1
+[ ! -s out ]
+ok "diff of equals: nothing" $?
+gk diff 1 2 --json
+valid_json "diff --json is JSON"
+
+works "measure" measure 1 --only weights,circulance
+prints "measure tells the time of a family" '^  +1 +structure +[0-9]+ '
+works "measure --list" measure --list
+prints "measure --list describes" '^structure +circulance'
+refuses "measure: unknown measure" 2 "unknown measure .circulanze.*measure --list" measure 1 --only circulanze
+refuses "measure: no run" 2 "usage: groklab measure RUN" measure
+
+works "doctor" doctor
+says "doctor finds nothing" 'is in order'
+works "doctor --json" doctor --json
+valid_json "doctor --json is JSON"
+
+# A run is stopped by a signal, leaves a checkpoint, and is resumed to the very weights of a straight run.
+long="--p 13 --width 32 --steps 400000 --eval_every 100000 --measure_every 0 --checkpoint_every 0"
+stop_with() {
+    "$GROKLAB" train mlp $long --seed 3 --name "$1" >out 2>err &
+    child=$!
+    tries=0
+    while [ "$(query "SELECT step > 0 FROM run WHERE name = '$1'" 2>/dev/null)" != 1 ] && [ $tries -lt 100 ]; do
+        sleep 0.1
+        tries=$((tries + 1))
+    done
+    kill "-$1" $child
+    wait $child
+    status=$?
+}
+stop_with TERM
+same "SIGTERM: status 143" "$status" 143
+says "SIGTERM: says where" '^groklab train: interrupted at step [0-9]+'
+same "SIGTERM: interrupted" "$(query "SELECT status FROM run WHERE name = 'TERM'")" interrupted
+same "SIGTERM: a checkpoint of the last step" \
+    "$(query "SELECT c.step = r.step FROM run r JOIN checkpoint c ON c.run_id = r.id AND c.kind = 'state' WHERE name = 'TERM'")" 1
+works "resume" resume TERM
+says "resume tells the end" '^TERM  finished at epoch 400000'
+works "a straight run" train mlp $long --seed 3 --name straight -q
+same "resumed and straight end on the same bits" \
+    "$(query "SELECT count(DISTINCT c.sha256), count(*) FROM run r JOIN checkpoint c ON c.run_id = r.id AND c.kind = 'weights'
+              AND c.step = 400000 WHERE r.name IN ('TERM', 'straight')")" "1|2"
+refuses "resume of a finished run" 2 "is finished" resume straight
+refuses "resume of no run" 3 "." resume nobody
+
+# A background job of a plain sh ignores SIGINT; a child of its own process group does not.
+if command -v setsid >/dev/null && command -v bash >/dev/null; then
+    bash -c 'set -m; "$GROKLAB" train mlp '"$long"' --name INT >out 2>err & child=$!
+        for i in $(seq 100); do
+            [ "$(sqlite3 "$GROKLAB_DB" "SELECT step > 0 FROM run WHERE name = '"'INT'"'" 2>/dev/null)" = 1 ] && break; sleep 0.1
+        done
+        kill -INT $child; wait $child' 2>/dev/null
+    same "SIGINT: status 130" $? 130
+fi
+
+gk train mlp --p 13 --lr 1000 --weight_decay 1000 --steps 200 --name wild
+same "diverged: status 1" "$status" 1
+same "diverged: kept with its reason" "$(query "SELECT status, error <> '' FROM run WHERE name = 'wild'")" "diverged|1"
+works "doctor after all that" doctor
+finish
