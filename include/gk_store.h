@@ -79,6 +79,8 @@ int gk_store_put_checkpoint(gk_store *s, int64_t run, int64_t step, const char *
 /* The same from a finished safetensors stream. */
 int gk_store_put_checkpoint_raw(gk_store *s, int64_t run, int64_t step, const char *kind, const unsigned char *raw,
                                 size_t size);
+/* Removes the state of a run that will not be resumed. */
+int gk_store_drop_state(gk_store *s, int64_t run);
 int gk_store_put_comparison(gk_store *s, int64_t run_a, int64_t step_a, const char *kind_a, int64_t run_b, int64_t step_b,
                             const char *kind_b, const char *measure, double value);
 
@@ -121,6 +123,17 @@ typedef struct gk_cell {
  * A nonzero return stops and is passed on. params: text values bound to ?1, ?2 ... NULL-terminated, or NULL. */
 typedef int gk_row_fn(void *context, int columns, const char *const *names, const gk_cell *cells);
 int gk_store_query(gk_store *s, const char *sql, const char *const *params, gk_row_fn *row, void *context);
+
+/* ---- SQL functions over matrices, medians and the like ---- */
+
+typedef struct gk_sql_function {
+    const char *name, *arguments, *description;
+} gk_sql_function;
+
+/* Teaches them to this connection. The same are in build/groklab_sql.so, for any SQLite that loads extensions. */
+int gk_store_functions(gk_store *s);
+/* Number `index` of the functions, NULL after the last. A name with other arguments is listed again. */
+const gk_sql_function *gk_store_function(int index);
 
 /* ---- care ---- */
 /* Integrity, foreign keys, hashes of every blob, dead runs. Each finding is a line through `say`; returns how many problems

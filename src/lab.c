@@ -3,6 +3,7 @@
 #include "gk_matrix.h"
 
 #include "describe.h"
+#include "keep.h"
 #include "record.h"
 #include "remeasure.h"
 #include "revive.h"
@@ -27,6 +28,8 @@ typedef struct lab_run {
     gk_probe *probe;
     gk_train_state state;
     const gk_lab_hooks *hooks;
+    gk_keep keep;         /* what of all this stays */
+    bool last;            /* the loop stands at its last step */
     int64_t measure_step; /* of the measures that are on their way through the sink */
     double flushed;       /* seconds of this process at the last transaction */
     double seconds;
@@ -36,7 +39,7 @@ typedef struct lab_run {
 
 static int on_metric(void *context, int64_t step, const char *name, double value)
 {
-    return gk_recorder_metric(((lab_run *)context)->recorder, step, name, value);
+    return gk_keep_metric(&((lab_run *)context)->keep, step, name, value);
 }
 
 static int on_event(void *context, int64_t step, const char *kind, const char *detail)
@@ -49,7 +52,7 @@ static int on_event(void *context, int64_t step, const char *kind, const char *d
 static int sink_value(void *context, const char *name, double value)
 {
     lab_run *r = context;
-    return gk_recorder_metric(r->recorder, r->measure_step, name, value);
+    return gk_keep_metric(&r->keep, r->measure_step, name, value);
 }
 
 static int sink_matrix(void *context, const char *kind, const double *data, int n)
@@ -64,11 +67,9 @@ static int sink_event(void *context, const char *kind, const char *detail)
     return gk_recorder_event(r->recorder, r->measure_step, kind, detail);
 }
 
-static int on_measure(void *context, int64_t step, gk_model *model, bool last)
+/* All default measures of the model as it stands; its matrices where they stay. */
+static int measure_now(lab_run *r, int64_t step)
 {
-    lab_run *r = context;
-    (void)model;
-    (void)last;
     const gk_sink sink = {r, sink_value, sink_matrix, sink_event};
     r->measure_step = step;
     gk_probe_renew(r->probe);
@@ -77,13 +78,20 @@ static int on_measure(void *context, int64_t step, gk_model *model, bool last)
         int code = (*m)->compute(r->probe, NULL, &sink);
         if (code != GK_OK) return code;
     }
-    return gk_measure_matrices(r->probe, &sink);
+    return r->keep.mode == GK_KEEP_FINAL ? GK_OK : gk_measure_matrices(r->probe, &sink);
+}
+
+static int on_measure(void *context, int64_t step, gk_model *model, bool last)
+{
+    lab_run *r = context;
+    (void)model;
+    r->last = last;
+    return last || r->keep.mode == GK_KEEP_ALL ? measure_now(r, step) : GK_OK;
 }
 
 /* What the loop remembers travels in the checkpoint's metadata. */
-static int on_checkpoint(void *context, int64_t step, gk_model *model, bool keep)
+static int put_checkpoint(lab_run *r, int64_t step, gk_tensor_set set)
 {
-    lab_run *r = context;
     char words[4][24];
     snprintf(words[0], sizeof words[0], "%" PRId64, step);
     snprintf(words[1], sizeof words[1], "%" PRId64, r->state.memorised);
@@ -92,15 +100,33 @@ static int on_checkpoint(void *context, int64_t step, gk_model *model, bool keep
     const char *const meta[] = {"step",    words[0],     "memorised", words[1],          "grokked", words[2],
                                 "held_since", words[3], "method",    r->method->name, NULL};
     gk_tensor tensors[GK_TENSORS_MAX];
-    int code;
-    if (keep) {
-        const int n = r->method->tensors(model, GK_WEIGHTS, tensors);
-        if ((code = gk_recorder_checkpoint(r->recorder, step, "weights", tensors, n, meta)) != GK_OK) return code;
-    }
-    const int n = r->method->tensors(model, GK_STATE, tensors);
-    if ((code = gk_recorder_checkpoint(r->recorder, step, "state", tensors, n, meta)) != GK_OK) return code;
+    const int n = r->method->tensors(r->model, set, tensors);
+    return gk_recorder_checkpoint(r->recorder, step, set == GK_STATE ? "state" : "weights", tensors, n, meta);
+}
+
+static int on_checkpoint(void *context, int64_t step, gk_model *model, bool keep)
+{
+    lab_run *r = context;
+    (void)model;
+    const bool all = r->keep.mode == GK_KEEP_ALL;
+    int code = GK_OK;
+    if (keep && (all || (r->last && r->keep.mode == GK_KEEP_EVENTS))) code = put_checkpoint(r, step, GK_WEIGHTS);
+    if (code != GK_OK || (r->last && !all) || (keep && !gk_keep_state_due(&r->keep, r->seconds))) return code;
+    if ((code = gk_keep_settle(&r->keep)) != GK_OK) return code;
+    if ((code = put_checkpoint(r, step, GK_STATE)) != GK_OK) return code;
     if ((code = gk_recorder_heartbeat(r->recorder, step, 0)) != GK_OK) return code;
     return gk_recorder_commit(r->recorder);
+}
+
+/* An event of the loop; under `events` the model at that moment stays. */
+static int on_moment(void *context, int64_t step, const char *kind, const char *detail)
+{
+    lab_run *r = context;
+    int code = on_event(context, step, kind, detail);
+    if (code != GK_OK || r->keep.mode != GK_KEEP_EVENTS || step < 0) return code;
+    gk_keep_step(&r->keep);
+    code = measure_now(r, step);
+    return code == GK_OK ? put_checkpoint(r, step, GK_WEIGHTS) : code;
 }
 
 static int on_progress(void *context, const gk_progress *now)
@@ -132,19 +158,39 @@ static const char *status_of(int code)
     }
 }
 
+/* What refers to the final model, while that model is still here: for runs that leave no checkpoint to come back to. */
+static int measure_final(lab_run *r)
+{
+    const gk_sink sink = {r, sink_value, sink_matrix, sink_event};
+    gk_reference reference = {0};
+    int code = gk_reference_of(r->probe, &reference);
+    for (const gk_measure *const *m = gk_measures; code == GK_OK && *m; m++)
+        if ((*m)->by_default && (*m)->needs_reference) code = (*m)->compute(r->probe, &reference, &sink);
+    if (code == GK_OK && reference.n_key > 0) {
+        char *json = gk_measure_key_json(r->probe, GK_KEYS_WEIGHTS, &reference);
+        code = json ? gk_recorder_event(r->recorder, r->measure_step, "key_frequencies", json) : GK_FAILED;
+        free(json);
+    }
+    gk_reference_free(&reference);
+    return code;
+}
+
 /* Trains a model that stands at r->state and closes the run's row with what came of it. */
 static int train_recorded(gk_store *store, int64_t run, lab_run *r)
 {
-    const gk_train_hooks hooks = {r, on_metric, on_event, on_measure, on_checkpoint, on_progress, on_stop};
+    const gk_train_hooks hooks = {r, on_metric, on_moment, on_measure, on_checkpoint, on_progress, on_stop};
     gk_blas_threads(1); /* methods thread over batch blocks and classes; two pools of threads would clash */
     int code = gk_probe_new(&r->probe, r->method, r->model, r->split, r->config);
     if (code == GK_OK) code = gk_recorder_start(&r->recorder, store, run);
     if (code == GK_OK) {
+        r->keep = (gk_keep){.mode = gk_keep_mode_of(r->config), .recorder = r->recorder, .step = -1};
         code = gk_train(r->method, r->model, r->config, r->split, &hooks, &r->state);
+        if (code == GK_OK && r->keep.mode == GK_KEEP_FINAL) code = measure_final(r);
         char *reason = gk_text("%s", code == GK_OK ? "" : gk_error_text());
         if (code == GK_DIVERGED) on_event(r, r->state.step, "diverged", reason);
         if (code == GK_INTERRUPTED) on_event(r, r->state.step, "interrupted", NULL);
-        int closed = gk_recorder_commit(r->recorder);
+        int closed = gk_keep_end(&r->keep, code == GK_OK || code == GK_DIVERGED);
+        if (closed == GK_OK) closed = gk_recorder_commit(r->recorder);
         const int finished = gk_recorder_finish(r->recorder);
         if (closed == GK_OK) closed = finished;
         if (code == GK_OK) code = closed;
@@ -154,7 +200,8 @@ static int train_recorded(gk_store *store, int64_t run, lab_run *r)
     gk_probe_free(r->probe);
     r->probe = NULL;
     /* What refers to the final model can be measured only now, on the checkpoints. */
-    return code == GK_OK ? gk_remeasure_reference(store, run) : code;
+    if (code == GK_OK && r->keep.mode != GK_KEEP_FINAL) code = gk_remeasure_reference(store, run);
+    return code == GK_OK && r->keep.mode != GK_KEEP_ALL ? gk_store_drop_state(store, run) : code;
 }
 
 static int close_run(gk_store *store, int64_t run, const lab_run *r, int code)

@@ -46,13 +46,35 @@ static int read_curve(gk_store *store, int64_t run, const char *metric, stored_c
     return code;
 }
 
+static int take_sparse(void *context, int columns, const char *const *names, const gk_cell *cells)
+{
+    (void)columns;
+    (void)names;
+    if (cells) *(bool *)context = true;
+    return GK_OK;
+}
+
+/* Were only moments of the run kept? A fall between three points says nothing about when it was steepest. */
+static int is_sparse(gk_store *store, int64_t run, bool *sparse)
+{
+    char id[24];
+    snprintf(id, sizeof id, "%" PRId64, run);
+    const char *const params[] = {id, NULL};
+    *sparse = false;
+    return gk_store_query(store,
+                          "SELECT 1 FROM param WHERE run_id = CAST(?1 AS INTEGER) AND key = 'store' AND value <> 'all'",
+                          params, take_sparse, sparse);
+}
+
 int gk_phases_record(gk_store *store, int64_t run)
 {
     enum { TRAIN, TEST, RESTRICTED, CIRCULANT, NORM, CURVES };
     static const char *const names[CURVES] = {"train_accuracy", "test_accuracy", "restricted_loss", "circulant_deviation",
                                               "weight_norm_sq"};
     stored_curve c[CURVES] = {{{0}, NULL, NULL, 0}};
-    int code = GK_OK;
+    bool sparse;
+    int code = is_sparse(store, run, &sparse);
+    if (code != GK_OK || sparse) return code;
     for (int i = 0; code == GK_OK && i < CURVES; i++) code = read_curve(store, run, names[i], &c[i]);
     if (code == GK_OK) {
         const int hidden = c[RESTRICTED].curve.n > 0 ? RESTRICTED : CIRCULANT;

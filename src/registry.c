@@ -25,7 +25,7 @@ const gk_method *gk_registry_method(const char *name, gk_dtype dtype)
 const gk_measure *const gk_measures[] = {
     &gk_measure_weights,   &gk_measure_structure, &gk_measure_nfa,     &gk_measure_losses,         &gk_measure_gini,
     &gk_measure_alignment, &gk_measure_progress,  &gk_measure_key,     &gk_measure_neurons,        &gk_measure_weight_tensors,
-    &gk_measure_ablation,  NULL,
+    &gk_measure_ablation,  &gk_measure_enforced,  NULL,
 };
 
 const gk_key gk_shared_keys[] = {
@@ -42,6 +42,8 @@ const gk_key gk_shared_keys[] = {
     {"checkpoint_every", GK_KEY_INT, "10", 0, 1e12, NULL, "steps between checkpoints; 0: only at the end"},
     {"stop_at", GK_KEY_REAL, "0", 0, 1, NULL, "stop once test accuracy is at least this for stop_hold steps; 0: never"},
     {"stop_hold", GK_KEY_INT, "0", 0, 1e12, NULL, "steps for which stop_at must hold"},
+    {"store", GK_KEY_CHOICE, "all", 0, 0, "final|events|all",
+     "what stays: last values and events; also matrices and weights at memorised, grokked and the end; all"},
     {"threads", GK_KEY_INT, "0", 0, 1024, NULL, "threads; 0: one a core"},
     {"dtype", GK_KEY_CHOICE, "float32", 0, 0, "float32|float64", "number type of the weights"},
     {"init_file", GK_KEY_TEXT, "", 0, 0, NULL, "safetensors file with the weights to start from"},

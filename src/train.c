@@ -124,7 +124,8 @@ int gk_train(const gk_method *method, gk_model *model, const gk_config *config, 
                                .test_loss = NAN, .test_accuracy = NAN};
     const double start = now_seconds();
     const int64_t first = state->step;
-    bool last = state->step >= l.steps;
+    /* A run that ended at its last checkpoint, but was killed before that was written down, must not go on. */
+    bool last = state->step >= l.steps || (!state->fresh && due(state->step, l.eval_every) && held(&l));
     int code = GK_OK;
     if (state->fresh) {
         state->fresh = false;

@@ -88,6 +88,12 @@ int gk_store_put_checkpoint_raw(gk_store *s, int64_t run, int64_t step, const ch
     return code;
 }
 
+int gk_store_drop_state(gk_store *s, int64_t run)
+{
+    return gk_db_exec(s, "dropping the state of a finished run",
+                      "DELETE FROM checkpoint WHERE run_id = ?1 AND kind = 'state'", "i", run);
+}
+
 /* The raw stream in columns 0 (raw_size), 1 (sha256), 2 (data), checked against its hash. */
 static int unpack(sqlite3_stmt *row, unsigned char **raw, size_t *size)
 {
