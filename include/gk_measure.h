@@ -103,5 +103,6 @@ extern const gk_measure gk_measure_key;            /* logit_fve, cos_coefficient
 extern const gk_measure gk_measure_neurons;        /* on request */
 extern const gk_measure gk_measure_weight_tensors; /* on request */
 extern const gk_measure gk_measure_ablation;       /* on request: measure --ablate */
+extern const gk_measure gk_measure_enforced;       /* on request: a kernel machine refitted on its circulant metric */
 
 #endif

@@ -33,25 +33,14 @@ static const gk_metric_name names[] = {
     {"trace", "1", "trace of sqrt_agop (network) or metric (RFM)"},
     {0}};
 
-/* Keys of one axis: exponents of f (0 dropped for a product). negate: the wrong orientation. */
-static void axis_keys(int32_t *keys, const gk_task *t, const int32_t *f, int modulus, bool negate)
-{
-    for (int a = 0; a < t->p; a++) {
-        keys[a] = t->form == GK_FORM_PRODUCT ? t->dlog[f[a]] : f[a];
-        if (negate && keys[a] > 0) keys[a] = modulus - keys[a];
-    }
-}
-
 static int emit_circularity(const double *block, const gk_task *t, bool control, const gk_sink *sink)
 {
     const size_t p = (size_t)t->p;
     if (t->form == GK_FORM_NONE || (t->form == GK_FORM_PRODUCT && !t->dlog)) return GK_OK;
     int32_t *keys = gk_alloc(2 * p, sizeof *keys);
     if (!keys) return GK_FAILED;
-    const gk_grouping g = {
-        .n = t->p, .modulus = t->form == GK_FORM_PRODUCT ? t->p - 1 : t->p, .row = keys, .column = keys + p};
-    axis_keys(keys, t, t->v, g.modulus, control);
-    axis_keys(keys + p, t, t->u, g.modulus, false);
+    gk_grouping g;
+    gk_form_grouping(&g, keys, t->p, t->u, t->v, t->form == GK_FORM_PRODUCT ? t->dlog : NULL, control);
     const gk_circularity c = gk_circularity_of(block, 2 * t->p, &g);
     free(keys);
     int code = gk_emit(sink, control ? "circulant_deviation_control" : "circulant_deviation", c.deviation);
