@@ -45,7 +45,6 @@ endif
 
 # ---- sources: a new file in a room is found by itself ----
 LIB_SRC := $(wildcard src/*.c src/base/*.c src/algebra/*.c src/task/*.c src/measure/*.c src/store/*.c src/plot/*.c rfm/*.c)
-LIB_SRC := $(filter-out $(if $(wildcard src/plot/page.js),,src/plot/page.c),$(LIB_SRC))
 CLI_SRC := $(wildcard src/cli/*.c)
 NET_SRC := $(filter-out nets/select.c,$(wildcard nets/*.c))
 TST_SRC := $(wildcard tests/test_*.c)
@@ -89,6 +88,13 @@ $(OBJ)/nets/%.$(1).o: nets/%.c
 	$$(call run_cmd,CC  ,$$(CC) $$(ALL_C) $$(ARCH_$(lastword $(subst _, ,$(1)))) -DGK_REAL=$$(REAL_$(firstword $(subst _, ,$(1)))) -DGK_REAL_$(firstword $(subst _, ,$(1))) -DGK_ISA_$(lastword $(subst _, ,$(1))) -DGK_VARIANT=$(1) -c $$< -o $$@)
 endef
 $(foreach v,$(VARIANTS),$(eval $(call net_rule,$(v))))
+
+# The page's script and style, as the bytes that src/plot/page.c includes.
+$(OBJ)/src/plot/%.inc: src/plot/%
+	@mkdir -p $(@D)
+	od -An -v -tx1 $< | sed 's/ *\([0-9a-f][0-9a-f]\)/0x\1,/g' > $@
+$(OBJ)/src/plot/page.o: $(patsubst %,$(OBJ)/%.inc,$(wildcard src/plot/page*.js src/plot/page.css))
+$(OBJ)/src/plot/page.o: CPPF += -I$(OBJ)
 
 # The SQL functions once more, as a loadable extension (sqlite3ext.h instead of sqlite3.h).
 $(OBJ)/ext/%.o: src/store/%.c

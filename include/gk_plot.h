@@ -145,6 +145,45 @@ int gk_plot_write(const gk_plot_figure *f, const char *path, double dpi);
  */
 int gk_plot_save(const char *path, const void *bytes, size_t n);
 
+/* ---- the page: runs compared in one self-contained HTML file ---- */
+
+typedef struct gk_plot_pair {
+    const char *key, *value;
+} gk_plot_pair;
+
+typedef struct gk_plot_page_run {
+    gk_plot_run run; /* frames: symmetric feature matrices; spectra: of those frames, source = the frame's kind */
+    int64_t id;
+    const char *uid, *status, *started_at; /* texts may be NULL */
+    double wall_seconds;
+    int n_settings;
+    const gk_plot_pair *settings;
+} gk_plot_page_run;
+
+typedef struct gk_plot_metric {
+    const char *name, *unit, *description;
+} gk_plot_metric;
+
+typedef struct gk_plot_page {
+    const char *title, *task, *split, *version; /* task: e.g. "x + y mod 61"; split: its sha256 */
+    int p;
+    int n, n_metrics, n_sql;
+    const gk_plot_page_run *runs;
+    const gk_plot_metric *metrics;
+    const gk_plot_pair
+        *sql; /* figure (glance curves matrices spectra measures settings) and the query that made its data */
+    const int32_t *order; /* [p-1] powers of the primitive root, for the discrete-log view; NULL: no such view */
+    int refresh;          /* seconds after which an open page reads itself again; 0: never */
+} gk_plot_page;
+
+/* The page as text, malloc'ed and NUL-terminated. Curves are thinned to a share of about 1.3 MB (the page says n of N);
+ * matrices are kept to 8 bits (p over 80) or 16 bits of their largest off-diagonal value, diagonals in full. */
+int gk_plot_page_html(const gk_plot_page *page, char **html, size_t *n);
+
+/* Which of n ascending steps to keep when only `most` may stay: the first, the last, and those nearest to equal
+ * distances on the logarithmic and on the phase axis of `run`. index [n], ascending; returns how many. */
+int gk_plot_pick(const gk_plot_run *run, const double *steps, int n, int most, int *index);
+
 /* ---- where things were drawn, in points (1/72 inch) from the top left ---- */
 
 int gk_plot_panels(const gk_plot_figure *f);

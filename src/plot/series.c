@@ -156,3 +156,32 @@ double gk_plot_unalign(const gk_plot_run *run, gk_plot_axis axis, double x)
         if (x <= i - 1) return k[i - 1] + (x - (i - 2)) * (k[i] - k[i - 1]);
     return k[n - 1];
 }
+
+int gk_plot_pick(const gk_plot_run *run, const double *steps, int n, int most, int *index)
+{
+    if (n <= most) {
+        for (int i = 0; i < n; i++) index[i] = i;
+        return n;
+    }
+    bool *keep = gk_calloc((size_t)n, sizeof *keep);
+    if (!keep) return 0;
+    double log_last = log1p(steps[n - 1]);
+    for (int k = 0; k < most; k++) { /* even k: logarithmic targets, odd: phases; the ends belong to both */
+        double t = most > 1 ? (double)k / (most - 1) : 1, best = INFINITY;
+        double want = k % 2 ? gk_plot_unalign(run, GK_PLOT_PHASE, -1 + 3 * t) : expm1(t * log_last);
+        int nearest = k == most - 1 ? n - 1 : 0;
+        for (int i = 0; i < n && k > 0 && k < most - 1; i++) {
+            double d = keep[i] ? INFINITY : fabs(log1p(steps[i]) - log1p(want));
+            if (d < best) {
+                best = d;
+                nearest = i;
+            }
+        }
+        keep[nearest] = true;
+    }
+    int kept = 0;
+    for (int i = 0; i < n; i++)
+        if (keep[i]) index[kept++] = i;
+    free(keep);
+    return kept;
+}
