@@ -12,6 +12,8 @@ static void tell_end(gk_store *s, int64_t run)
     fprintf(stderr, "%s  %s at %s %lld after %.1f s (run %lld)%s%s\n", row.name, row.status, row.step_unit,
             (long long)row.step, row.wall_seconds, (long long)row.id, row.error && row.error[0] ? ": " : "",
             row.error ? row.error : "");
+    if (strcmp(row.status, "interrupted") == 0)
+        fprintf(stderr, "%s  'groklab resume %lld' goes on from there\n", row.name, (long long)row.id);
     gk_run_row_free(&row);
 }
 
