@@ -13,6 +13,8 @@ for command; do
     start=$(date +%s)
     sh -c "$command" >"$log" 2>&1 </dev/null
     status=$?
+    # cmocka 1.1.5 says "not ok N # SKIP" of a skipped test
+    sed -i -E 's/^not (ok [0-9]+ # SKIP)/\1/' "$log"
     good=$(grep -cE '^ok [0-9]+' "$log")
     skip=$(grep -cE '^ok [0-9]+.*# [Ss][Kk][Ii][Pp]' "$log")
     bad=$(grep -cE '^not ok [0-9]+' "$log")
