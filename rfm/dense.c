@@ -34,6 +34,7 @@ static void dense_layout(gk_model *m, gk_pool *pool)
     gk_rfm_dense counting = {0};
     m->dense = d;
     if (!d) d = &counting;
+    m->outputs = gk_pool_take(pool, p * (size_t)m->n_cells, sizeof(double));
     d->kernel = gk_pool_take(pool, n * n, sizeof(double));
     d->alpha_y = gk_pool_take(pool, n * p, sizeof(double));
     d->tau = gk_pool_take(pool, n * p, sizeof(double));
@@ -85,14 +86,14 @@ static int dense_predict(gk_model *m)
             const int cell = first + j;
             gk_rfm_kernel_values(&m->tables, cell / p, cell % p, &m->by_x, 0, n, rows + (size_t)j * (size_t)n);
         }
-        gk_gemm(false, false, count, p, n, 1, rows, n, m->alpha, p, 0, m->outputs + (size_t)first * (size_t)p, p);
+        gk_gemm(true, true, p, count, n, 1, m->alpha, p, rows, n, 0, m->outputs + first, cells);
     }
     double sum = 0;
     for (int j = 0; j < n; j++) {
         const int cell = m->split->train[j], label = m->split->task.labels[cell];
-        const double *f = m->outputs + (size_t)cell * (size_t)p, *alpha = m->alpha + (size_t)j * (size_t)p;
+        const double *alpha = m->alpha + (size_t)j * (size_t)p;
         for (int c = 0; c < p; c++) {
-            const double r = (c == label) - f[c] - m->ridge * alpha[c];
+            const double r = (c == label) - m->outputs[(size_t)c * (size_t)cells + (size_t)cell] - m->ridge * alpha[c];
             sum += r * r;
         }
     }
@@ -221,4 +222,5 @@ static int dense_moments(gk_model *m)
     return GK_OK;
 }
 
-const gk_rfm_solver gk_rfm_cholesky = {"cholesky", dense_layout, dense_solve, dense_predict, dense_moments};
+const gk_rfm_solver gk_rfm_cholesky = {"cholesky", dense_layout,  NULL,         dense_solve,
+                                       false,      dense_predict, dense_moments};

@@ -33,7 +33,7 @@ static const gk_key rfm_keys[] = {
      "subtract the mean gradient over training points before the AGOP"},
     {"solver", GK_KEY_CHOICE, "auto", 0, 0, "auto|cholesky|cg",
      "how the linear system is solved; auto: by predicted cost"},
-    {"solver_tolerance", GK_KEY_REAL, "1e-6", 1e-13, 0.1, NULL,
+    {"solver_tolerance", GK_KEY_REAL, "1e-5", 1e-13, 0.1, NULL,
      "measured relative residual that an iterative solver must reach"},
     {0},
 };
@@ -59,7 +59,8 @@ static void layout(gk_model *m, gk_pool *pool)
     m->previous = gk_pool_take(pool, square, sizeof(double));
     m->agop = gk_pool_take(pool, square, sizeof(double));
     m->scratch = gk_pool_take(pool, square, sizeof(double));
-    m->outputs = gk_pool_take(pool, (size_t)m->n_cells * p, sizeof(double));
+    m->row = gk_pool_take(pool, (size_t)m->n_cells, sizeof(double));
+    m->best = gk_pool_take(pool, (size_t)m->n_cells, sizeof *m->best);
     layout_points(&m->by_x, m->n, m->p, pool);
     layout_points(&m->by_y, m->n, m->p, pool);
     gk_rfm_kernel_layout(&m->tables, pool);
@@ -123,6 +124,10 @@ static int rfm_init(gk_model **out, const gk_config *config, const gk_split *spl
     m->tolerance = gk_config_real(config, "solver_tolerance");
     m->centering = gk_config_is(config, "centering", "on");
     m->solver = &gk_rfm_cholesky;
+    if (m->kernel == GK_RFM_QUADRATIC || m->kernel == GK_RFM_GENERAL) {
+        if (gk_config_is(config, "solver", "cg") || (gk_config_is(config, "solver", "auto") && m->p > 41))
+            m->solver = &gk_rfm_cg;
+    }
     m->tables.kernel = m->kernel;
     m->tables.bandwidth = m->bandwidth;
     m->tables.p = m->p;
@@ -134,6 +139,7 @@ static int rfm_init(gk_model **out, const gk_config *config, const gk_split *spl
     }
     layout(m, &m->pool);
     place_points(m);
+    if (m->solver->place) m->solver->place(m);
     for (int i = 0; i < 2 * m->p; i++) m->metric[(size_t)i * 2 * (size_t)m->p + (size_t)i] = 1;
     *out = m;
     return GK_OK;
@@ -152,7 +158,7 @@ static int solved(gk_model *m)
     if (m->solved) return GK_OK;
     prepare(m);
     int code = m->solver->solve(m);
-    if (code == GK_OK) code = m->solver->predict(m);
+    if (code == GK_OK && !m->solver->solve_predicts) code = m->solver->predict(m);
     m->solved = m->predicted = code == GK_OK;
     return code;
 }
@@ -192,26 +198,31 @@ static int agop_known(gk_model *m)
 
 /* ---- the table ---- */
 
+static inline double output_at(const gk_model *m, int class, int cell)
+{
+    const size_t at = (size_t) class * (size_t)m->n_cells + (size_t)cell;
+    return m->outputs ? m->outputs[at] : (double)m->outputs_f32[at];
+}
+
 static int rfm_score(gk_model *m, const int32_t *cells, int n, gk_score *out)
 {
     int code = predicted(m);
     if (code != GK_OK) return code;
-    const size_t p = (size_t)m->p;
+    const int32_t *labels = m->split->task.labels;
     double loss = 0, correct = 0;
     int right = 0;
-    for (int i = 0; i < n; i++) {
-        const double *f = m->outputs + (size_t)cells[i] * p;
-        const size_t label = (size_t)m->split->task.labels[cells[i]];
-        size_t best = 0;
-        for (size_t c = 0; c < p; c++) {
-            const double e = f[c] - (c == label);
+    for (int c = 0; c < m->p; c++) { /* class by class, as the outputs lie; row keeps the largest so far of each cell */
+        for (int i = 0; i < n; i++) {
+            const double f = output_at(m, c, cells[i]), e = f - (labels[cells[i]] == c);
             loss += e * e;
-            best = f[c] > f[best] ? c : best;
+            if (labels[cells[i]] == c) correct += e * e;
+            if (c > 0 && !(f > m->row[i])) continue;
+            m->row[i] = f;
+            m->best[i] = c;
         }
-        correct += (1 - f[label]) * (1 - f[label]);
-        right += best == label;
     }
-    *out = (gk_score){loss / ((double)n * (double)p), (double)right / n, correct / n};
+    for (int i = 0; i < n; i++) right += m->best[i] == labels[cells[i]];
+    *out = (gk_score){loss / ((double)n * m->p), (double)right / n, correct / n};
     return GK_OK;
 }
 
@@ -241,9 +252,8 @@ static int rfm_step(gk_model *m, double *train_loss)
 static int rfm_predict(gk_model *m, const int32_t *cells, int n, double *out)
 {
     int code = predicted(m);
-    const size_t p = (size_t)m->p;
-    for (size_t i = 0; code == GK_OK && i < (size_t)n; i++) {
-        memcpy(out + i * p, m->outputs + (size_t)cells[i] * p, p * sizeof *out);
+    for (int i = 0; code == GK_OK && i < n; i++) {
+        for (int c = 0; c < m->p; c++) out[(size_t)i * (size_t)m->p + (size_t)c] = output_at(m, c, cells[i]);
     }
     return code;
 }
@@ -291,7 +301,7 @@ static int rfm_report(gk_model *m, int (*value)(void *context, const char *name,
 {
     if (!m->predicted) return GK_OK;
     int code = value(context, "solve_residual", m->residual);
-    return code == GK_OK ? value(context, "solver_iterations", (double)m->iterations) : code;
+    return code == GK_OK ? value(context, "solver_iterations", m->iterations) : code;
 }
 
 static const gk_method rfm_method = {

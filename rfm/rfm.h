@@ -48,6 +48,7 @@ typedef struct gk_rfm_tables {
 } gk_rfm_tables;
 
 typedef struct gk_rfm_dense gk_rfm_dense;
+typedef struct gk_rfm_grids gk_rfm_grids;
 typedef struct gk_rfm_solver gk_rfm_solver;
 
 struct gk_model {
@@ -64,16 +65,20 @@ struct gk_model {
     double *metric; /* [2p,2p] M_t */
     double *alpha;  /* [n,p], all zero while unsolved */
 
-    double *previous; /* [2p,2p] M_t while step t works on M_{t+1} */
-    double *agop;     /* [2p,2p] G_t */
-    double *scratch;  /* [2p,2p] */
-    double *outputs;  /* [n_cells,p] f on every cell */
+    double *previous;   /* [2p,2p] M_t while step t works on M_{t+1} */
+    double *agop;       /* [2p,2p] G_t */
+    double *scratch;    /* [2p,2p] */
+    double *outputs;    /* [p,n_cells] f on every cell, class by class; NULL when the solver keeps float32 */
+    float *outputs_f32; /* the same, or NULL */
+    double *row;        /* [n_cells] */
+    int32_t *best;      /* [n_cells] */
     bool solved, predicted, agop_known;
-    double residual;    /* measured |Y - (K + ridge I) alpha| / |Y| */
-    int64_t iterations; /* of an iterative solver */
+    double residual;   /* measured |Y - (K + ridge I) alpha| / |Y| */
+    double iterations; /* of an iterative solver, mean over classes */
     gk_rfm_points by_x, by_y;
     gk_rfm_tables tables;
     gk_rfm_dense *dense;
+    gk_rfm_grids *grids;
 };
 
 /* A way to solve, predict and differentiate. Every function may use all that `layout` took. */
@@ -81,15 +86,19 @@ struct gk_rfm_solver {
     const char *name;
     /* Takes its memory from the pool (called twice: counting, then for real). */
     void (*layout)(gk_model *m, gk_pool *pool);
+    /* Fills what depends on the training cells alone; once. NULL for nothing. */
+    void (*place)(gk_model *m);
     /* alpha from the metric (and, where it helps, the alpha of before). GK_DIVERGED with the reason. */
     int (*solve)(gk_model *m);
-    /* outputs and residual from (metric, alpha). */
+    bool solve_predicts; /* solve leaves outputs and residual, too */
+    /* outputs and residual from (metric, alpha): the same bits as solve leaves. */
     int (*predict)(gk_model *m);
     /* S [2p,2p] = sum_{j,c} w_c(j) w_c(j)', centred if asked, from (metric, alpha), into m->agop. */
     int (*moments)(gk_model *m);
 };
 
-extern const gk_rfm_solver gk_rfm_cholesky;
+extern const gk_rfm_solver gk_rfm_cholesky; /* dense.c */
+extern const gk_rfm_solver gk_rfm_cg;       /* cg.c: quadratic and general_quadratic */
 
 /* ---- kernel.c ---- */
 
