@@ -10,7 +10,7 @@
 static const gk_command *const commands[] = {
     &gk_cmd_run,    &gk_cmd_train,  &gk_cmd_resume, &gk_cmd_ls,     &gk_cmd_show, &gk_cmd_log,    &gk_cmd_diff,
     &gk_cmd_compare, &gk_cmd_measure, &gk_cmd_split, &gk_cmd_export, &gk_cmd_import, &gk_cmd_sql, &gk_cmd_doctor,
-    &gk_cmd_help,   NULL,
+    &gk_cmd_bench,  &gk_cmd_help,  NULL,
 };
 
 /* Some OpenBLAS builds take newer CPUs for old ones and read OPENBLAS_CORETYPE only while they load: so it is set and this
@@ -19,7 +19,8 @@ static void choose_blas_core(char **argv)
 {
     if (getenv("OPENBLAS_CORETYPE")) return; /* the user's, or ours from the first time round */
     const char *core = gk_blas_core_wanted();
-    if (core && setenv("OPENBLAS_CORETYPE", core, 0) == 0) execv("/proc/self/exe", argv);
+    if (core && setenv("OPENBLAS_CORETYPE", core, 0) == 0 && setenv("GROKLAB_BLAS_CHOSEN", core, 1) == 0)
+        execv("/proc/self/exe", argv);
 }
 
 static int exit_status(int code)
