@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 struct gk_cli_progress {
@@ -51,21 +52,28 @@ static void clock_text(double seconds, char *out, size_t room)
     else snprintf(out, room, "%lld:%02lld:%02lld", s / 3600, s / 60 % 60, s % 60);
 }
 
+/* A line that wraps could not be redrawn. */
+static int terminal_columns(void)
+{
+    struct winsize size;
+    return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 20 ? size.ws_col : 120;
+}
+
 static int on_progress(void *context, const gk_progress *now)
 {
     gk_cli_progress *p = context;
     if (p->quiet || now->seconds < p->next) return GK_OK;
     /* Lines of a log thin out: after 2, 4, 8 ... seconds, then once a minute. */
     p->next = p->terminal ? now->seconds + 0.1 : now->seconds + (now->seconds < 60 ? now->seconds : 60);
-    char left[32], scores[160] = "";
+    char left[32], scores[160] = "", line[512];
     clock_text((double)(now->steps - now->step) / now->steps_per_second, left, sizeof left);
     if (!isnan(now->train_loss))
         snprintf(scores, sizeof scores, "  train %.2e (%.3f)  test %.2e (%.3f)", now->train_loss, now->train_accuracy,
                  now->test_loss, now->test_accuracy);
-    if (p->terminal) fputs("\r", stderr);
-    fprintf(stderr, "%s  %s %lld/%lld  %.3g/s  ETA %s%s", p->label, p->unit, (long long)now->step,
-            (long long)now->steps, now->steps_per_second, left, scores);
-    fputs(p->terminal ? "\033[K" : "\n", stderr);
+    snprintf(line, sizeof line, "%s  %s %lld/%lld  %.3g/s  ETA %s%s", p->label, p->unit, (long long)now->step,
+             (long long)now->steps, now->steps_per_second, left, scores);
+    if (p->terminal) fprintf(stderr, "\r%.*s\033[K", terminal_columns() - 1, line);
+    else fprintf(stderr, "%s\n", line);
     p->drawn = p->terminal;
     fflush(stderr);
     return GK_OK;
