@@ -144,14 +144,16 @@ class Model:
         self.neurons[:, 0] = 0.3 * self.neurons[:, 0] + np.cos(2 * np.pi * (x + y) / p) + 0.5 * np.sin(2 * np.pi * x / p) + 2
         self.neurons[:, 1] = 0.1
         self.neurons[:, 2] += 0.35 * (-1.0) ** (x + y)  # for even p the frequency without a sine, .6 of the energy
-        self.weights = [self.base, self.wl, self.b_out, self.w_u.astype(np.float32).astype(float)]
+        self.w_u = self.w_u.astype(np.float32).astype(float)
+        self.weights = {"base": self.base, "out.weight": self.wl, "blocks.0.mlp.b_out": self.b_out, "unembed.W_U": self.w_u}
+        self.squared, self.heads = kind != "net", 2 if kind == "net" else 0
 
     def draw(self, *shape):
         n = int(np.prod(shape))
         return np.array([next(self.raw) for _ in range(n)]).reshape(shape)
 
     def bias(self):
-        return self.b_out @ self.weights[3][:, : self.p]
+        return self.b_out @ self.w_u[:, : self.p]
 
     def from_neurons(self, cells, n):
         return self.base[cells] + n @ self.wl.T + self.bias()
@@ -159,17 +161,25 @@ class Model:
     def outputs(self, cells):
         return self.base[cells] if self.kind == "rfm" else self.from_neurons(cells, self.neurons[cells])
 
+    def without_head(self, cells, head):
+        return self.outputs(cells) * (0.5 + head)
 
-def measure(op, p, kind):
-    model = Model(p, kind)
-    squared = kind != "net"
-    form, u, v = uv(op, p)
+
+def split_of(op, p):
+    """The defined cells, their labels, and which are trained on (seed 3, fraction .4)."""
     pairs = [(x, y) for x in range(p) for y in range(p) if label(op, x, y, p) is not None]
     cells = np.array([x * p + y for x, y in pairs])
     labels = np.array([label(op, x, y, p) for x, y in pairs])
     order = np.argsort(np.random.Philox(key=3).random_raw(len(cells)), kind="stable")
     train = np.zeros(len(cells), bool)
     train[order[: int(0.4 * len(cells))]] = True
+    return pairs, cells, labels, train
+
+
+def measure(op, p, model):
+    kind, squared = model.kind, model.squared
+    form, u, v = uv(op, p)
+    pairs, cells, labels, train = split_of(op, p)
     out = {}
 
     def losses(name, logits, lab, scale):
@@ -186,8 +196,8 @@ def measure(op, p, kind):
     out["full_loss_test"] = cross_entropy(L[~train] / scale, labels[~train])
     if squared:
         out["full_mse"] = mse(L, labels)
-    out["weight_norm_sq"] = sum((w**2).sum() for w in model.weights)
-    for name, w in zip(["base", "out.weight", "blocks.0.mlp.b_out", "unembed.W_U"], model.weights):
+    out["weight_norm_sq"] = sum((w**2).sum() for w in model.weights.values())
+    for name, w in model.weights.items():
         out["weight_norm_sq_" + name] = (w**2).sum()
 
     # ---- structure ----
@@ -204,7 +214,7 @@ def measure(op, p, kind):
     out["circulant_deviation_control"], out["circulance_control"] = circularity(A, wrong, cols, m)
     plain = list(range(p))
     orderings = [(plain, plain, p), (plain, [-c % p for c in plain], p)]
-    if p == 11:
+    if p in (7, 11):
         log = [dlogs(p).get(a, -1) for a in range(p)]
         orderings += [(log, log, p - 1), (log, [-c % (p - 1) if c >= 0 else -1 for c in log], p - 1)]
     best = [circularity(A, *o)[1] for o in orderings]
@@ -225,15 +235,14 @@ def measure(op, p, kind):
             out["ablation_" + name + "_mse"] = mse(logits, labels[sel])
 
     everything = np.ones(len(cells), bool)
-    N = model.neurons[cells]
+    N = None if kind == "rfm" else model.neurons[cells]
     if kind != "rfm":
         ablation("none", everything, L)
-        ablation("mlp_zero", everything, model.base[cells])
+        ablation("mlp_zero", everything, model.from_neurons(cells, 0 * N) - model.bias())
         ablation("mlp_mean", everything, model.from_neurons(cells, np.broadcast_to(N.mean(0), N.shape)))
         ablation("mlp_only", everything, N @ model.wl.T)
-        if kind == "net":
-            for h in range(2):
-                ablation(f"head{h}_zero", everything, L * (0.5 + h))
+        for h in range(model.heads):
+            ablation(f"head{h}_zero", everything, model.without_head(cells, h))
     if sorted(u) != plain or sorted(v) != plain and form == "sum":
         return out  # not cyclic: no section 4
 
@@ -260,7 +269,7 @@ def measure(op, p, kind):
         return q.T @ q
 
     Lk, lk, tk = L[kept], labels[kept], train[kept]
-    keys = KEYS[form == "product"]
+    keys = KEYS[form == "product" and p == 11]
     for name, ks in [("restricted_loss", keys)]:
         logits = projector(ks) @ Lk + Lk.mean(0)
         losses(name, logits, lk, scale)
@@ -306,14 +315,15 @@ def measure(op, p, kind):
     out["wl_residual"] = np.linalg.norm(WL - F[rows_key].T @ F[rows_key] @ WL) / np.linalg.norm(WL)
     chosen({k: np.linalg.norm(FW[rows_of(k, m)]) for k in range(1, m // 2 + 1)}, "key_weights")
     first = model.embed[:, inv(ex)]
-    second = model.embed[:, inv(ex if kind == "net" else ey)]
-    E = np.concatenate([first[: ROWS // 2], second[ROWS // 2 :]])
+    second = model.embed[:, inv(ex if model.heads else ey)]
+    half = len(model.embed) // 2
+    E = np.concatenate([first[:half], second[half:]])
     out["gini_embed"] = gini(np.linalg.norm(E @ F.T, axis=0))
 
     Nk = N[kept]
     Nc = Nk - Nk.mean(0)
     polynomial, best_k, fraction = np.zeros_like(Nk), [], []
-    for j in range(WIDTH):
+    for j in range(Nk.shape[1]):
         energy = (Nc[:, j] ** 2).sum()
         shares = []
         for k in range(1, m // 2 + 1):
@@ -349,7 +359,7 @@ def main():
     here = os.path.dirname(os.path.abspath(__file__))
     lines = ["op,p,kind,name,value"]
     for (op, p), kind in itertools.product(CASES, ["net", "mlp", "rfm"]):
-        for name, value in sorted(measure(op, p, kind).items()):
+        for name, value in sorted(measure(op, p, Model(p, kind)).items()):
             lines.append(f"{op},{p},{kind},{name},{float(value)!r}")
     with open(os.path.join(here, "fixtures", "measure.csv"), "w") as f:
         f.write("\n".join(lines) + "\n")
