@@ -48,8 +48,8 @@ static int make_folder(const char *path)
     for (char *slash = strchr(folder + 1, '/'); slash && code == GK_OK; slash = strchr(slash + 1, '/')) {
         *slash = '\0';
         if (mkdir(folder, 0777) != 0 && (errno != EEXIST || stat(folder, &st) != 0 || !S_ISDIR(st.st_mode)))
-            code = gk_error(GK_FAILED, "%s: the folder %s cannot be made: %s; name another file with --db", path, folder,
-                            strerror(errno));
+            code = gk_error(GK_FAILED, "%s: the folder %s cannot be made: %s; name another file with --db", path,
+                            folder, strerror(errno));
         *slash = '/';
     }
     free(folder);

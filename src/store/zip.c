@@ -38,6 +38,25 @@ int gk_zip(const void *raw, size_t n, unsigned char **out, size_t *size)
                                            : gk_error(GK_FAILED, "zlib cannot compress %zu bytes (code %d)", n, rc);
 }
 
+int gk_deflate(const void *raw, size_t n, unsigned char **out, size_t *size)
+{
+    uLongf room = compressBound((uLong)n);
+    unsigned char *packed = gk_alloc(room, 1);
+    if (!packed) return GK_FAILED;
+    if (compress2(packed, &room, raw, (uLong)n, 6) != Z_OK) {
+        free(packed);
+        return gk_error(GK_FAILED, "out of memory for zlib");
+    }
+    *out = packed;
+    *size = room;
+    return GK_OK;
+}
+
+uint32_t gk_crc32(uint32_t crc, const void *data, size_t n)
+{
+    return (uint32_t)crc32_z(crc, data, n);
+}
+
 bool gk_is_zipped(const void *data, size_t n)
 {
     const unsigned char *d = data;

@@ -8,6 +8,10 @@
  * open with the sqlite3 shell's sqlar_uncompress(data, raw_size). */
 int gk_zip(const void *raw, size_t n, unsigned char **out, size_t *size);
 
+/* A zlib stream in any case, and the CRC-32 of n bytes going on from `crc` (0 to start): for PNG. */
+int gk_deflate(const void *raw, size_t n, unsigned char **out, size_t *size);
+uint32_t gk_crc32(uint32_t crc, const void *data, size_t n);
+
 /* The raw_size bytes of a stored blob, malloc'ed; data of that size is taken as it is. GK_FAILED if it is damaged. */
 int gk_unzip(const void *data, size_t n, size_t raw_size, unsigned char **out);
 
