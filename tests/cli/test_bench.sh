@@ -1,0 +1,61 @@
+#!/bin/sh
+# bench: its rows and figures hang together, whatever the machine; bad options are refused.
+. "$(dirname "$0")/tap.sh"
+
+# rows WHAT: a query over the last run's rows, columns loop method cores runs samples ms best_ms mflop gflops ...
+rows() {
+    sqlite3 :memory: "CREATE TABLE r AS SELECT value ->> 'loop' AS loop, value ->> 'method' AS method, value ->> 'cores' AS cores,
+        value ->> 'runs' AS runs, value ->> 'samples' AS samples, value ->> 'ms' AS ms, value ->> 'best_ms' AS best_ms,
+        value ->> 'mflop' AS mflop, value ->> 'gflops' AS gflops, value ->> 'peak_gflops' AS peak, value ->> 'share' AS share,
+        value ->> 'dtype' AS dtype, value ->> 'isa' AS isa, value ->> 'blas_core' AS blas, value ->> 'blas_core_by' AS blas_by
+        FROM json_each(CAST(readfile('out') AS TEXT)); $1"
+}
+
+works "the MLP as JSON" bench --only mlp --seconds 0.1 --json
+valid_json "JSON"
+same "no talk" "$(wc -c <err | tr -d ' ')" 0
+cores=$(rows "SELECT max(cores) FROM r")
+counts=$([ "$cores" -gt 1 ] && echo 2 || echo 1)
+same "both widths on each number of cores" "$(rows "SELECT count(*) FROM r WHERE method = 'mlp' AND loop IN ('mlp-256', 'mlp-1024')")" $((2 * counts))
+same "the peak of both types on each" "$(rows "SELECT count(DISTINCT dtype || cores) FROM r WHERE loop = 'fma-peak' AND gflops > 0")" $((2 * counts))
+same "shares are in (0, 1.2]" "$(rows "SELECT count(*) FROM r WHERE method = 'mlp' AND share > 0 AND share <= 1.2")" $((2 * counts))
+same "times are positive, the best is not over the median" \
+    "$(rows "SELECT count(*) FROM r WHERE method = 'mlp' AND best_ms > 0 AND best_ms <= ms AND samples >= 3")" $((2 * counts))
+same "flops, time, rate and share agree" \
+    "$(rows "SELECT count(*) FROM r WHERE method = 'mlp' AND abs(mflop / ms * runs / gflops - 1) < 1e-9 AND abs(gflops / peak / share - 1) < 1e-9")" \
+    $((2 * counts))
+same "6 batch width p flops a step" "$(rows "SELECT group_concat(DISTINCT round(mflop, 6)) FROM r WHERE method = 'mlp'")" "2.998272,11.993088"
+same "several cores: one run on each" "$(rows "SELECT count(*) FROM r WHERE method = 'mlp' AND runs <> cores")" 0
+[ ! -e t.db ]
+ok "no database is made" $?
+
+works "--cores" bench --only mlp-256 --seconds 0.05 --cores 1 --csv
+same "one row of the loop, two of the peak" "$(cut -d, -f1,3 out | tr '\n' ' ')" "loop,cores fma-peak,1 fma-peak,1 mlp-256,1 "
+works "a table" bench --only mlp-256 --seconds 0.05 --cores 1
+prints "the machine and its peak" 'FMA peak, GFlop/s: [0-9]+ float32 and [0-9]+ float64 on 1$'
+prints "the BLAS kernels" '^BLAS kernels [A-Za-z0-9]+, chosen by '
+prints "headings" '^loop +cores +ms +best ms +MFlop +GFlop/s +type +of peak$'
+prints "the loop" '^mlp-256 +1 +[0-9.e+-]+ +[0-9.e+-]+ +2\.9983 .* float32 '
+
+GROKLAB_ISA=base OPENBLAS_CORETYPE=Nehalem "$GROKLAB" bench --only mlp-256 --seconds 0.05 --cores 1 --json >out 2>err
+ok "an older instruction set" $?
+same "the networks' yardstick is theirs" "$(rows "SELECT isa || ' ' || (share > 0 AND share <= 1.2) FROM r WHERE method = 'mlp'")" "base 1"
+same "a BLAS core of the user's is said to be" "$(rows "SELECT DISTINCT blas_by FROM r")" user
+(unset OPENBLAS_CORETYPE && "$GROKLAB" bench --only mlp-256 --seconds 0.05 --cores 1 --json) >out 2>err
+ok "without a BLAS core in the environment" $?
+same "it is not the user's" "$(rows "SELECT count(*) FROM r WHERE blas_by IN ('openblas', 'groklab')")" 3
+
+works "--list" bench --list --json
+same "lists every loop with its flops" "$(rows "SELECT count(*) >= 8 AND count(loop) = count(*) FROM r")" 1
+grep -q '"flops":"6 pairs' out
+ok "says how flops are counted" $?
+
+refuses "an unknown loop" 2 "no loop 'mpl'; did you mean 'mlp'" bench --only mpl
+refuses "one of several is unknown" 2 "no loop 'quux'" bench --only mlp,quux
+refuses "no time" 2 "--seconds: '0' is not" bench --seconds 0
+refuses "a time that is no number" 2 "--seconds: 'fast' is not" bench --seconds fast
+refuses "no core" 2 "--cores: '0' is not an integer from 1" bench --cores 0
+refuses "more cores than there are" 2 "--cores: '100000' is not" bench --cores 100000
+refuses "a word" 2 "usage: groklab bench" bench mlp
+refuses "JSON and CSV" 2 "exclude each other" bench --json --csv
+finish
