@@ -142,14 +142,14 @@ test: deps
 	@GROKLAB=$(abspath $(OUT)/groklab) GROKLAB_SQL=$(abspath $(OUT)/groklab_sql) tests/run.sh $(TST_BIN) $(CLI_TESTS) \
 	  "tests/house.sh $(OBJ)" $(if $(filter release,$(CONFIG)),$(OBJ)/tests/example)
 
-# The same tests under address and undefined-behaviour sanitizers, and without the fast paths.
+# The same tests under address and undefined-behaviour sanitizers, and without the per-instruction-set versions.
 check: deps
 	@$(MAKE) --no-print-directory SAN=1 sanitized
 
 .PHONY: tests sanitized
 tests: $(TST_BIN) $(OBJ)/tests/example
 sanitized: all tests
-	@ASAN_OPTIONS=detect_leaks=1 GROKLAB=$(abspath $(OUT)/groklab) GROKLAB_SQL= tests/run.sh $(TST_BIN)
+	@ASAN_OPTIONS=detect_leaks=1 KILLS=5 GROKLAB=$(abspath $(OUT)/groklab) GROKLAB_SQL= tests/run.sh $(TST_BIN) $(CLI_TESTS)
 
 # The public header is enough to use the library: an example that sees nothing else.
 $(OBJ)/tests/example: tests/example.c include/groklab.h $(OUT)/libgroklab.a
