@@ -1,5 +1,5 @@
 /* transformer.c: the one-layer transformer as a method. */
-#include "transformer.h"
+#include "transformer_fast.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -19,11 +19,15 @@ static const gk_key keys[] = {
     {"d_mlp", GK_KEY_INT, "512", 1, 65536, NULL, "neurons"},
     {"activation", GK_KEY_CHOICE, "relu", 0, 0, "relu|gelu", "of the neurons"},
     {"loss", GK_KEY_CHOICE, "cross_entropy", 0, 0, "mse|cross_entropy", "training loss, over p + 1 logits"},
+    {"form", GK_KEY_CHOICE, "auto", 0, 0, "auto|fast|plain",
+     "fast: by tables, for many pairs at once; plain: layer by layer; auto: fast from 400 examples an update on"},
     {"batch_size", GK_KEY_INT, "0", 0, 1e9, NULL, "examples per update; 0: all"},
     {"warmup", GK_KEY_INT, "10", 0, 1e12, NULL, "updates over which the learning rate rises from 0"},
     NET_KEYS,
     {0},
 };
+
+enum { TF_MANY = 400 }; /* from so many pairs on the tables pay */
 
 static void layout(net_layout *l, tf_weights *w, const tf_sizes *s)
 {
@@ -68,6 +72,7 @@ static void memory(gk_model *m)
         if (work) work[t] = k;
     }
     m->work = work;
+    m->fast = m->plain ? NULL : tf_fast_take(pool, m);
 }
 
 static void free_model(gk_model *m)
@@ -105,6 +110,7 @@ static int init(gk_model **out, const gk_config *config, const gk_split *split)
     m->s = (tf_sizes){.p = p, .vocab = p + 1, .d = d, .heads = heads, .dh = d / heads};
     m->s.dm = (int)gk_config_int(config, "d_mlp");
     net_read(&m->n, config, split, p + 1);
+    m->plain = gk_config_is(config, "form", "plain") || (gk_config_is(config, "form", "auto") && m->n.batch < TF_MANY);
     memory(m);
     if (gk_pool_alloc(&m->n.pool) != GK_OK) {
         free_model(m);
@@ -141,9 +147,8 @@ static void gradient_part(const gk_model *m, int t, const int32_t *cells, int n)
     }
 }
 
-static int gradient(gk_model *m, const int32_t *cells, int n, bool plain, double *loss)
+static void gradient_plain(gk_model *m, const int32_t *cells, int n, double *loss)
 {
-    (void)plain;
     const int threads = m->n.threads;
 #pragma omp parallel for schedule(static, 1) num_threads(threads)
     for (int t = 0; t < threads; t++) gradient_part(m, t, cells, n);
@@ -153,6 +158,14 @@ static int gradient(gk_model *m, const int32_t *cells, int n, bool plain, double
         const real *part = m->work[t].flat;
         for (size_t i = 0; i < m->n.size; i++) m->n.g[i] += part[i];
     }
+}
+
+static int gradient(gk_model *m, const int32_t *cells, int n, bool plain, double *loss)
+{
+    if (plain || !m->fast || n > m->s.p * m->s.p)
+        gradient_plain(m, cells, n, loss);
+    else
+        tf_fast_gradient(m, cells, n, loss);
     return GK_OK;
 }
 
@@ -163,6 +176,10 @@ static int step(gk_model *m, double *train_loss)
 
 static int score(gk_model *m, const int32_t *cells, int n, gk_score *out)
 {
+    if (m->fast && n >= TF_MANY) {
+        tf_fast_score(m, cells, n, out);
+        return GK_OK;
+    }
     const int threads = m->n.threads;
 #pragma omp parallel for schedule(static, 1) num_threads(threads)
     for (int t = 0; t < threads; t++) {

@@ -47,11 +47,15 @@ typedef struct tf_work { /* one thread's */
     gk_score score;
 } tf_work;
 
+typedef struct tf_fast tf_fast; /* transformer_fast.h */
+
 struct gk_model {
     net n;
     tf_sizes s;
     tf_weights w;
     tf_work *work; /* [threads] */
+    bool plain;    /* training takes the plain form; the fast one has no memory then */
+    tf_fast *fast; /* or NULL */
 };
 
 #define tf_embed_forward    NAME(gk_tf_embed_forward)

@@ -72,8 +72,9 @@ static void gradients_of_the_transformer(void **state)
     for (int a = 0; a < 2; a++) {
         for (int l = 0; l < 2; l++) {
             char settings[128];
-            snprintf(settings, sizeof settings, "d_model=6 n_heads=2 d_mlp=9 activation=%s loss=%s threads=%d", acts[a],
-                     losses[l], 1 + l);
+            snprintf(settings, sizeof settings,
+                     "form=fast d_model=6 n_heads=2 d_mlp=9 activation=%s loss=%s threads=%d", acts[a], losses[l],
+                     1 + l);
             check_gradients("transformer", settings);
         }
     }
@@ -97,8 +98,8 @@ static void hundred_steps_equal_pytorch(void **state)
         const oracle_case *o = &oracle_cases[c];
         char settings[256];
         snprintf(settings, sizeof settings, "%s activation=%s loss=%s lr=%s weight_decay=%s warmup=%s batch_size=0",
-                 o->network[0] == 'm' ? "width=10" : "d_model=8 n_heads=2 d_mlp=12", o->activation, o->loss, o->lr,
-                 o->decay, o->warmup);
+                 o->network[0] == 'm' ? "width=10" : "form=fast d_model=8 n_heads=2 d_mlp=12", o->activation, o->loss,
+                 o->lr, o->decay, o->warmup);
         nets_lab lab;
         nets_lab_open(&lab, nets_lab_method(o->network, GK_F64), 7, 0.5, 3, settings);
         nets_lab_sines(&lab, o->network[0] == 'm' ? 0.5 : 0.4);

@@ -3,7 +3,7 @@
 #include "nets_lab.h"
 
 static const char *const MLP = "width=24 batch_size=7 lr=0.01";
-static const char *const TRANSFORMER = "d_model=16 n_heads=4 d_mlp=20 lr=0.01";
+static const char *const TRANSFORMER = "form=fast d_model=16 n_heads=4 d_mlp=20 lr=0.01";
 
 static void steps(nets_lab *lab, int count)
 {
@@ -59,7 +59,8 @@ static void resume_goes_on_to_the_same_bits(void **state)
         check_resume("mlp", type ? GK_F64 : GK_F32, "width=24 batch_size=0 threads=2 activation=relu");
         check_resume("mlp", type ? GK_F64 : GK_F32, "width=65 batch_size=32 loss=cross_entropy activation=gelu");
         check_resume("transformer", type ? GK_F64 : GK_F32, TRANSFORMER);
-        check_resume("transformer", type ? GK_F64 : GK_F32, "d_model=16 n_heads=4 d_mlp=20 batch_size=13 threads=2");
+        check_resume("transformer", type ? GK_F64 : GK_F32,
+                     "form=plain d_model=16 n_heads=4 d_mlp=20 batch_size=13 threads=2");
     }
 }
 
@@ -97,14 +98,72 @@ static void instruction_sets_and_threads_agree(void **state)
     variants_agree("mlp", MLP, 1e-9);
     variants_agree("mlp", "width=65 batch_size=0 loss=cross_entropy activation=gelu", 1e-9);
     variants_agree("transformer", TRANSFORMER, 1e-9);
-    variants_agree("transformer", "d_model=16 n_heads=4 d_mlp=20 activation=gelu loss=mse batch_size=20", 1e-9);
+    variants_agree("transformer", "form=fast d_model=12 n_heads=4 d_mlp=70 activation=gelu loss=mse batch_size=20",
+                   1e-9);
+    variants_agree("transformer", "form=plain d_model=16 n_heads=4 d_mlp=20", 1e-9);
+}
+
+/* Largest difference of the two forms' gradients, tensor by tensor, and of their scores. */
+static double difference_of_forms(const char *isa, gk_dtype dtype, const char *settings)
+{
+    assert_int_equal(setenv("GROKLAB_ISA", isa, 1), 0);
+    nets_lab lab;
+    nets_lab_open(&lab, nets_lab_method("transformer", dtype), 29, 0.8, 4, settings);
+    assert_int_equal(unsetenv("GROKLAB_ISA"), 0);
+    int32_t cells[700];
+    for (int i = 0; i < 700; i++) cells[i] = (i * i + 3 * i) % (29 * 29); /* out of order, with repeats */
+    gk_tensor t[GK_TENSORS_MAX];
+    double loss[2], *grad[2], worst = 0;
+    size_t n = 0;
+    for (int plain = 0; plain < 2; plain++) {
+        assert_int_equal(lab.method->gradient(lab.model, cells, 700, plain, &loss[plain]), GK_OK);
+        grad[plain] = nets_lab_copy(&lab, GK_GRADIENTS, &n);
+    }
+    const int count = lab.method->tensors(lab.model, GK_GRADIENTS, t);
+    for (size_t k = 0, at = 0; k < (size_t)count; at += gk_tensor_count(&t[k++]))
+        worst = fmax(worst, nets_lab_difference(grad[0] + at, grad[1] + at, gk_tensor_count(&t[k])));
+    worst = fmax(worst, fabs(loss[0] - loss[1]) / loss[1]);
+    gk_score all, part, sum = {0, 0, 0};
+    assert_int_equal(lab.method->score(lab.model, cells, 700, &all), GK_OK); /* by the tables */
+    for (int i = 0; i < 700; i += 100) {                                     /* few cells: layer by layer */
+        assert_int_equal(lab.method->score(lab.model, cells + i, 100, &part), GK_OK);
+        sum.loss += part.loss / 7;
+        sum.accuracy += part.accuracy / 7;
+        sum.correct_loss += part.correct_loss / 7;
+    }
+    worst = fmax(worst, fabs(all.loss - sum.loss) / sum.loss);
+    worst = fmax(worst, fabs(all.correct_loss - sum.correct_loss) / sum.correct_loss);
+    assert_true(fabs(all.accuracy - sum.accuracy) < 1e-12);
+    free(grad[0]);
+    free(grad[1]);
+    nets_lab_close(&lab);
+    return worst;
+}
+
+static void fast_form_equals_plain_form(void **state)
+{
+    (void)state;
+    static const char *const isas[] = {"base", "v3", "v4"};
+    static const char *const settings[] = {
+        "form=fast d_model=24 n_heads=3 d_mlp=70 threads=2",
+        "form=fast d_model=64 n_heads=2 d_mlp=128 loss=mse",
+        "form=fast d_model=10 n_heads=1 d_mlp=33 activation=gelu threads=3",
+    };
+    for (int i = 0; i < 3; i++) {
+        for (int k = 0; k < 3; k++) {
+            const double wide = difference_of_forms(isas[i], GK_F64, settings[k]);
+            const double narrow = difference_of_forms(isas[i], GK_F32, settings[k]);
+            if (!(wide < 1e-12 && narrow < 1e-5)) print_error("%s %s: %g %g\n", isas[i], settings[k], wide, narrow);
+            assert_true(wide < 1e-12 && narrow < 1e-5);
+        }
+    }
 }
 
 static void same_threads_same_bits(void **state)
 {
     (void)state;
     static const char *const settings[] = {"width=24 batch_size=0 threads=2",
-                                           "d_model=16 n_heads=4 d_mlp=20 threads=2"};
+                                           "form=fast d_model=16 n_heads=4 d_mlp=20 threads=2"};
     for (int which = 0; which < 2; which++) {
         nets_lab a, b;
         const gk_method *method = nets_lab_method(which ? "transformer" : "mlp", GK_F32);
@@ -242,10 +301,15 @@ int main(void)
 {
     gk_blas_threads(1);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(resume_goes_on_to_the_same_bits), cmocka_unit_test(instruction_sets_and_threads_agree),
-        cmocka_unit_test(same_threads_same_bits),          cmocka_unit_test(a_loss_that_is_not_finite_ends_the_run),
-        cmocka_unit_test(looks_inside_are_consistent),     cmocka_unit_test(a_removed_head_is_a_zero_head),
-        cmocka_unit_test(odd_heads_are_refused),           cmocka_unit_test(the_mlp_groks),
+        cmocka_unit_test(resume_goes_on_to_the_same_bits),
+        cmocka_unit_test(instruction_sets_and_threads_agree),
+        cmocka_unit_test(fast_form_equals_plain_form),
+        cmocka_unit_test(same_threads_same_bits),
+        cmocka_unit_test(a_loss_that_is_not_finite_ends_the_run),
+        cmocka_unit_test(looks_inside_are_consistent),
+        cmocka_unit_test(a_removed_head_is_a_zero_head),
+        cmocka_unit_test(odd_heads_are_refused),
+        cmocka_unit_test(the_mlp_groks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

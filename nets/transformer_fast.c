@@ -1,0 +1,108 @@
+/* transformer_fast.c: loss, gradient and scores of many pairs by the tables: pairs in the order of tiles, tiles shared
+ * among threads in a fixed partition, sums joined in the threads' order. */
+#include "transformer_fast.h"
+
+#include <math.h>
+#include <omp.h>
+
+/* Orders the cells by squares of (x, y) that hold about TF_PAIRS training pairs, and by x within a square: the tables'
+ * rows that a tile needs are few, and pairs with the same x stand together. */
+static void order_cells(tf_fast *f, int p, double density)
+{
+    const int edge = (int)ceil(sqrt(TF_PAIRS / density));
+    int place = 0;
+    for (int x0 = 0; x0 < p; x0 += edge)
+        for (int y0 = 0; y0 < p; y0 += edge)
+            for (int x = x0; x < x0 + edge && x < p; x++)
+                for (int y = y0; y < y0 + edge && y < p; y++) {
+                    f->at[place] = x * p + y;
+                    f->rank[x * p + y] = place++;
+                }
+}
+
+tf_fast *tf_fast_take(gk_pool *pool, const gk_model *m)
+{
+    const size_t cells = (size_t)m->s.p * (size_t)m->s.p;
+    tf_fast *f = gk_pool_take(pool, 1, sizeof *f), fast = {0};
+    tf_tables_take(&fast.t, pool, &m->s);
+    fast.rank = gk_pool_take(pool, cells, sizeof *fast.rank);
+    fast.at = gk_pool_take(pool, cells, sizeof *fast.at);
+    fast.count = gk_pool_take(pool, cells, sizeof *fast.count);
+    fast.sorted = gk_pool_take(pool, cells, sizeof *fast.sorted);
+    fast.pairs = gk_pool_take(pool, (size_t)m->n.threads, sizeof *fast.pairs);
+    for (int i = 0; i < m->n.threads; i++) {
+        tf_pairs k = {0};
+        tf_pairs_take(&k, pool, &m->s, &fast.t, m->n.activation);
+        if (f) fast.pairs[i] = k;
+    }
+    if (!f) return NULL;
+    order_cells(&fast, m->s.p, m->n.split->n_train / (double)cells);
+    *f = fast;
+    return f;
+}
+
+/* f->sorted [n] = the cells in the order of tiles, repeats and all; n <= p * p. */
+static void sort_cells(tf_fast *f, const int32_t *cells, int n, int p)
+{
+    memset(f->count, 0, (size_t)p * (size_t)p * sizeof *f->count);
+    for (int i = 0; i < n; i++) f->count[f->rank[cells[i]]]++;
+    int to = 0;
+    for (int place = 0; to < n; place++)
+        for (int i = 0; i < f->count[place]; i++) f->sorted[to++] = f->at[place];
+}
+
+/* One team's pass over n sorted cells: gradient when `scale` is positive, else scores. */
+static void pass(const gk_model *m, int n, int thread, int threads, double scale)
+{
+    tf_fast *f = m->fast;
+    tf_pairs *k = &f->pairs[thread];
+    int tile, end;
+    net_share((n + TF_PAIRS - 1) / TF_PAIRS, thread, threads, &tile, &end);
+    for (; tile < end; tile++) {
+        const int here = net_rows(n, tile * TF_PAIRS, TF_PAIRS);
+        tf_pairs_forward(m, k, f->sorted + tile * TF_PAIRS, here);
+        if (scale > 0) {
+            k->loss += net_loss_columns(&m->n, k->logits, k->label, here, scale);
+            tf_pairs_backward(m, k);
+        } else {
+            net_score_columns(&m->n, &k->score, k->logits, k->label, here);
+        }
+    }
+}
+
+void tf_fast_gradient(const gk_model *m, const int32_t *cells, int n, double *loss)
+{
+    tf_fast *f = m->fast;
+    const int threads = m->n.threads;
+    sort_cells(f, cells, n, m->s.p);
+#pragma omp parallel num_threads(threads)
+    {
+        const int thread = omp_get_thread_num();
+        tf_tables_forward(m, thread, threads);
+        tf_pairs_clear(&f->pairs[thread], &m->s, &f->t);
+        pass(m, n, thread, threads, 1.0 / n);
+#pragma omp barrier
+        tf_tables_backward(m, thread, threads);
+    }
+    *loss = 0;
+    for (int t = 0; t < threads; t++) *loss += f->pairs[t].loss / n;
+}
+
+void tf_fast_score(const gk_model *m, const int32_t *cells, int n, gk_score *out)
+{
+    tf_fast *f = m->fast;
+    const int threads = m->n.threads, most = m->s.p * m->s.p;
+    for (int t = 0; t < threads; t++) f->pairs[t].score = (gk_score){0, 0, 0};
+    for (int from = 0; from < n; from += most) {
+        const int here = net_rows(n, from, most);
+        sort_cells(f, cells + from, here, m->s.p);
+#pragma omp parallel num_threads(threads)
+        {
+            const int thread = omp_get_thread_num();
+            if (from == 0) tf_tables_forward(m, thread, threads);
+            pass(m, here, thread, threads, 0);
+        }
+    }
+    *out = (gk_score){0, 0, 0};
+    for (int t = 0; t < threads; t++) net_score_add(out, &f->pairs[t].score, n);
+}

@@ -1,0 +1,116 @@
+/* transformer_fast.h: the transformer's algebra for many pairs at once. Exact, but sums are reordered.
+ *
+ * The last position's query is the same for every pair, so the score of a token at a position is one number. Attention
+ * weights sum to one, so with values taken relative to the value of '=' a pair's attention output is
+ *     mid = x_l + sum_h v_lh W_O[h] + sum_h a_0h t_0h(x) + a_1h t_1h(y),     t_jh(t) = (W_E[t] + W_pos[j] - x_l) W_V[h]
+ * W_O[h]. What reads the residual stream is F = [W_in | W_U], so the tables hold t F: a row of a table is a row of
+ * pre-activations and of direct logits, and the residual stream is never formed. W_L = (W_out W_U)^T takes the neurons
+ * to the logits at once. Left for every pair are three products of (pairs x neurons x logits). */
+#ifndef GK_TRANSFORMER_FAST_H
+#define GK_TRANSFORMER_FAST_H
+
+#include "tile.h"
+#include "transformer.h"
+
+enum { TF_PAIRS = 192 }; /* pairs of a tile: a multiple of TILE_ROWS and of every PANEL */
+
+/* Computed from the weights once an update, shared by the threads. Lengths: dp, dmp, vp, dhp are d, dm, vocab, dh
+ * rounded up to a panel; ext = dmp + vp; rows = p + 3: the tokens, W_pos[0] - x_l, W_pos[1] - x_l, x_l. Padding stays
+ * 0. */
+typedef struct tf_tables {
+    int dp, dmp, vp, dhp, ext, rows;
+    int inner, panels; /* panels of the neurons; of a whole table row */
+    real *x_l, *q, *u; /* [d], [d], [heads, d]: W_K[h] q_h / sqrt(dh) */
+    real *ein;         /* [rows, d] */
+    real *w_v;         /* [d, dp] the heads side by side */
+    real *f;           /* [dp, ext] */
+    real *v;           /* [rows, dp] = ein w_v */
+    real *wof;         /* [dp, ext] = W_O F */
+    real *w_out_t;     /* [dp, dmp] */
+    real *wl;          /* [inner][vocab][PANEL] W_L */
+    real *wl_rows;     /* [vocab, dmp] W_L */
+    real *t0, *t1;     /* [panels][heads][rows][PANEL] tables of the two positions (tokens' rows) */
+    real *base;        /* [ext] */
+    real *s0, *s1;     /* [heads, p] scores of the tokens at positions 0 and 1 */
+    real *s_l;         /* [heads] score of '=' */
+    /* backward */
+    real *f_t;         /* [ext, dp] */
+    real *wof_t;       /* [ext, heads * dhp] */
+    real *w_v_t;       /* [dp, dp] */
+    real *w_out;       /* [dmp, dp] */
+    real *dt;          /* [panels][heads][rows][PANEL] */
+    real *dbase;       /* [ext] */
+    real *dwof, *df;   /* [dp, ext] */
+    real *dv, *dein;   /* [rows, dp] */
+    real *dv_head;     /* [rows, heads * dhp] */
+    real *dw_o, *dw_v; /* [dp, dp] */
+    real *dw_out;      /* [dmp, dp] */
+    real *dw_u_t;      /* [vocab, dp] */
+} tf_tables;
+
+/* One thread's tile of pairs and sums over its tiles. */
+typedef struct tf_pairs {
+    int32_t x[TF_PAIRS], y[TF_PAIRS], label[TF_PAIRS];
+    real *a;      /* [heads][2][TF_PAIRS] attention on x and on y */
+    real *post;   /* [inner][TF_PAIRS][PANEL] */
+    real *slope;  /* the same shape, for activations other than ReLU */
+    real *post_t; /* [TF_PAIRS / PANEL][dmp][PANEL] */
+    real *logits; /* [vp, TF_PAIRS], then their gradient */
+    real *row;    /* [TF_PAIRS, PANEL] one panel of something by pairs */
+    real *dots;   /* [heads][2][TF_PAIRS][VEC] partial sums of the gradient of `a` */
+    real *dt0, *dt1, *dwl, *dbase, *ds0, *ds1, *ds_l;
+    double loss;
+    gk_score score;
+} tf_pairs;
+
+struct tf_fast {
+    tf_tables t;
+    tf_pairs *pairs; /* [threads] */
+    int32_t *rank;   /* [p * p] cell -> place in the order of tiles */
+    int32_t *at;     /* [p * p] place -> cell */
+    int32_t *count;  /* [p * p] */
+    int32_t *sorted; /* [p * p] */
+};
+
+#define tf_fast_take       NAME(gk_tf_fast_take)
+#define tf_fast_gradient   NAME(gk_tf_fast_gradient)
+#define tf_fast_score      NAME(gk_tf_fast_score)
+#define tf_tables_take     NAME(gk_tf_tables_take)
+#define tf_tables_forward  NAME(gk_tf_tables_forward)
+#define tf_tables_backward NAME(gk_tf_tables_backward)
+#define tf_pairs_take      NAME(gk_tf_pairs_take)
+#define tf_pairs_clear     NAME(gk_tf_pairs_clear)
+#define tf_pairs_forward   NAME(gk_tf_pairs_forward)
+#define tf_pairs_backward  NAME(gk_tf_pairs_backward)
+#define net_loss_columns   NAME(gk_net_loss_columns)
+#define net_score_columns  NAME(gk_net_score_columns)
+
+/* ---- transformer_fast.c ---- */
+/* Takes the fast form's memory; NULL while the pool counts. */
+tf_fast *tf_fast_take(gk_pool *pool, const gk_model *m);
+/* Mean loss of n <= p * p cells (repeats allowed) and its gradient in m->n.g. */
+void tf_fast_gradient(const gk_model *m, const int32_t *cells, int n, double *loss);
+void tf_fast_score(const gk_model *m, const int32_t *cells, int n, gk_score *out);
+
+/* ---- called by all `threads` threads of a team; these hold barriers ---- */
+void tf_tables_take(tf_tables *t, gk_pool *pool, const tf_sizes *s);
+void tf_tables_forward(const gk_model *m, int thread, int threads);
+/* From the threads' sums to the gradient of every weight, in m->n.g. */
+void tf_tables_backward(const gk_model *m, int thread, int threads);
+
+/* ---- one thread, one tile ---- */
+void tf_pairs_take(tf_pairs *k, gk_pool *pool, const tf_sizes *s, const tf_tables *t, net_activation activation);
+void tf_pairs_clear(tf_pairs *k, const tf_sizes *s, const tf_tables *t);
+/* Logits of n <= TF_PAIRS cells, in k->logits. */
+void tf_pairs_forward(const gk_model *m, tf_pairs *k, const int32_t *cells, int n);
+/* From the gradient in k->logits to k's sums. */
+void tf_pairs_backward(const gk_model *m, tf_pairs *k);
+
+/* ---- losses of columns: out [classes, TF_PAIRS], pair i in column i ---- */
+
+/* Sum of the losses of columns 0..n-1; out becomes scale times its derivative, 0 from column n on. */
+double net_loss_columns(const net *nn, real *out, const int32_t *labels, int n, double scale);
+/* Adds the scores of columns 0..n-1; may write to out. */
+void net_score_columns(const net *nn, gk_score *sum, real *out, const int32_t *labels, int n);
+
+#endif

@@ -1,0 +1,220 @@
+/* transformer_pairs.c: one tile of pairs through the tables: attention weights, neurons, logits, and back. Neurons are
+ * worked on by panels of PANEL columns, so that what is being used stays in the first-level cache. */
+#include "transformer_fast.h"
+
+void tf_pairs_take(tf_pairs *k, gk_pool *pool, const tf_sizes *s, const tf_tables *t, net_activation activation)
+{
+    const size_t one = sizeof(real), heads = (size_t)s->heads, dmp = (size_t)t->dmp, p = (size_t)s->p;
+    const size_t table = (size_t)t->ext * heads * (size_t)t->rows;
+    k->a = gk_pool_take(pool, heads * 2 * TF_PAIRS, one);
+    k->post = gk_pool_take(pool, dmp * TF_PAIRS, one);
+    k->slope = gk_pool_take(pool, activation == NET_RELU ? 0 : dmp * TF_PAIRS, one);
+    k->post_t = gk_pool_take(pool, dmp * TF_PAIRS, one);
+    k->logits = gk_pool_take(pool, (size_t)t->vp * TF_PAIRS, one);
+    k->row = gk_pool_take(pool, TF_PAIRS * PANEL, one);
+    k->dots = gk_pool_take(pool, heads * 2 * TF_PAIRS * VEC, one);
+    k->dt0 = gk_pool_take(pool, table, one);
+    k->dt1 = gk_pool_take(pool, table, one);
+    k->dwl = gk_pool_take(pool, (size_t)s->vocab * dmp, one);
+    k->dbase = gk_pool_take(pool, (size_t)t->ext, one);
+    k->ds0 = gk_pool_take(pool, heads * p, one);
+    k->ds1 = gk_pool_take(pool, heads * p, one);
+    k->ds_l = gk_pool_take(pool, heads, one);
+}
+
+void tf_pairs_clear(tf_pairs *k, const tf_sizes *s, const tf_tables *t)
+{
+    const size_t one = sizeof(real), heads = (size_t)s->heads, p = (size_t)s->p;
+    const size_t table = (size_t)t->ext * heads * (size_t)t->rows;
+    memset(k->dt0, 0, table * one);
+    memset(k->dt1, 0, table * one);
+    memset(k->dwl, 0, (size_t)s->vocab * (size_t)t->dmp * one);
+    memset(k->dbase, 0, (size_t)t->ext * one);
+    memset(k->ds0, 0, heads * p * one);
+    memset(k->ds1, 0, heads * p * one);
+    memset(k->ds_l, 0, heads * one);
+    k->loss = 0;
+}
+
+/* ---- attention ---- */
+
+/* a_0, a_1 of every head and pair: softmax over the scores of x, y and '='. */
+static void attention_forward(const gk_model *m, tf_pairs *k)
+{
+    const tf_tables *t = &m->fast->t;
+    for (int h = 0; h < m->s.heads; h++) {
+        real *a0 = k->a + (ptrdiff_t)h * 2 * TF_PAIRS, *a1 = a0 + TF_PAIRS;
+        const vec last = vec_of(t->s_l[h]);
+        for (int i = 0; i < TF_PAIRS; i++) {
+            a0[i] = t->s0[h * m->s.p + k->x[i]];
+            a1[i] = t->s1[h * m->s.p + k->y[i]];
+        }
+        for (int i = 0; i < TF_PAIRS; i += VEC) {
+            const vec s0 = vec_load(a0 + i), s1 = vec_load(a1 + i);
+            const vec top = vec_max(vec_max(s0, s1), last);
+            const vec e0 = vec_exp(s0 - top), e1 = vec_exp(s1 - top), sum = e0 + e1 + vec_exp(last - top);
+            vec_store(a0 + i, e0 / sum);
+            vec_store(a1 + i, e1 / sum);
+        }
+    }
+}
+
+/* From k->dots to the scores' gradients. With values relative to that of '=' its own gradient is 0:
+ * ds_j = a_j (da_j - a_0 da_0 - a_1 da_1), ds_l = -a_l (a_0 da_0 + a_1 da_1). */
+static void attention_backward(const gk_model *m, tf_pairs *k)
+{
+    const int p = m->s.p;
+    for (int h = 0; h < m->s.heads; h++) {
+        const real *a0 = k->a + (ptrdiff_t)h * 2 * TF_PAIRS, *a1 = a0 + TF_PAIRS;
+        const real *dots = k->dots + (ptrdiff_t)h * 2 * TF_PAIRS * VEC;
+        for (int i = 0; i < TF_PAIRS; i++) {
+            const real da0 = vec_sum(vec_load(dots + i * VEC)), da1 = vec_sum(vec_load(dots + (TF_PAIRS + i) * VEC));
+            const real mean = a0[i] * da0 + a1[i] * da1;
+            k->ds0[h * p + k->x[i]] += a0[i] * (da0 - mean);
+            k->ds1[h * p + k->y[i]] += a1[i] * (da1 - mean);
+            k->ds_l[h] -= (1 - a0[i] - a1[i]) * mean;
+        }
+    }
+}
+
+/* ---- tables ---- */
+
+/* rows [TF_PAIRS, PANEL]: base + sum_h a_0h t0_h(x) + a_1h t1_h(y), panel j */
+static void gather_forward(real *rows, const gk_model *m, const tf_pairs *k, int j)
+{
+    const tf_tables *t = &m->fast->t;
+    const ptrdiff_t head = (ptrdiff_t)t->rows * PANEL, at = (ptrdiff_t)j * m->s.heads * head;
+    for (int i = 0; i < TF_PAIRS; i++) {
+        const real *x = t->t0 + at + (ptrdiff_t)k->x[i] * PANEL, *y = t->t1 + at + (ptrdiff_t)k->y[i] * PANEL;
+        const real *a = k->a + i;
+        vec z[TILE_VECS];
+#pragma GCC unroll 4
+        for (int c = 0; c < TILE_VECS; c++) z[c] = vec_load(t->base + j * PANEL + c * VEC);
+        for (int h = 0; h < m->s.heads; h++, x += head, y += head, a += 2 * TF_PAIRS) {
+#pragma GCC unroll 4
+            for (int c = 0; c < TILE_VECS; c++)
+                z[c] += a[0] * vec_load(x + c * VEC) + a[TF_PAIRS] * vec_load(y + c * VEC);
+        }
+#pragma GCC unroll 4
+        for (int c = 0; c < TILE_VECS; c++) vec_store(rows + i * PANEL + c * VEC, z[c]);
+    }
+}
+
+/* dt0, dt1 += and dots += from the gradient drows of panel j, for head h. Pairs with the same x stand together: their
+ * sum for t0's row and the row itself stay in registers. */
+static void scatter_head(const gk_model *m, tf_pairs *k, const real *drows, int j, int h)
+{
+    /* rows = base + sum_h a_0h t0_h(x) + a_1h t1_h(y) */
+    const tf_tables *t = &m->fast->t;
+    const ptrdiff_t at = ((ptrdiff_t)j * m->s.heads + h) * t->rows * PANEL;
+    const real *a0 = k->a + (ptrdiff_t)h * 2 * TF_PAIRS, *a1 = a0 + TF_PAIRS;
+    real *dots0 = k->dots + (ptrdiff_t)h * 2 * TF_PAIRS * VEC, *dots1 = dots0 + TF_PAIRS * VEC;
+    for (int i = 0; i < TF_PAIRS;) {
+        const int x = k->x[i];
+        vec row[TILE_VECS], sum[TILE_VECS];
+#pragma GCC unroll 4
+        for (int c = 0; c < TILE_VECS; c++) {
+            row[c] = vec_load(t->t0 + at + (ptrdiff_t)x * PANEL + c * VEC);
+            sum[c] = vec_load(k->dt0 + at + (ptrdiff_t)x * PANEL + c * VEC);
+        }
+        for (; i < TF_PAIRS && k->x[i] == x; i++) {
+            const real *y = t->t1 + at + (ptrdiff_t)k->y[i] * PANEL;
+            real *dy = k->dt1 + at + (ptrdiff_t)k->y[i] * PANEL;
+            vec dot0 = vec_of(0), dot1 = vec_of(0);
+#pragma GCC unroll 4
+            for (int c = 0; c < TILE_VECS; c++) {
+                const vec d = vec_load(drows + i * PANEL + c * VEC);
+                sum[c] += a0[i] * d;
+                dot0 += d * row[c];
+                dot1 += d * vec_load(y + c * VEC);
+                vec_store(dy + c * VEC, vec_load(dy + c * VEC) + a1[i] * d);
+            }
+            vec_store(dots0 + i * VEC, vec_load(dots0 + i * VEC) + dot0);
+            vec_store(dots1 + i * VEC, vec_load(dots1 + i * VEC) + dot1);
+        }
+#pragma GCC unroll 4
+        for (int c = 0; c < TILE_VECS; c++) vec_store(k->dt0 + at + (ptrdiff_t)x * PANEL + c * VEC, sum[c]);
+    }
+}
+
+static void gather_backward(const gk_model *m, tf_pairs *k, const real *drows, int j)
+{
+    for (int c = 0; c < PANEL; c += VEC) {
+        vec sum = vec_load(k->dbase + j * PANEL + c);
+        for (int i = 0; i < TF_PAIRS; i++) sum += vec_load(drows + i * PANEL + c);
+        vec_store(k->dbase + j * PANEL + c, sum);
+    }
+    for (int h = 0; h < m->s.heads; h++) scatter_head(m, k, drows, j, h);
+}
+
+/* ---- neurons ---- */
+
+static void activate_forward(real *post, real *slope, const real *z, net_activation activation)
+{
+    const size_t count = (size_t)TF_PAIRS * PANEL;
+    net_activate(post, z, count, activation);
+    if (activation != NET_RELU) net_activation_slope(slope, z, count, activation);
+}
+
+/* dz over dpost: post = s(z) */
+static void activate_backward(real *dz, const real *post, const real *slope, net_activation activation)
+{
+    for (int i = 0; i < TF_PAIRS * PANEL; i += VEC) {
+        const vec d = vec_load(dz + i);
+        vec_store(dz + i, activation == NET_RELU ? vec_select(vec_load(post + i) > vec_of(0), d, vec_of(0))
+                                                 : d * vec_load(slope + i));
+    }
+}
+
+void tf_pairs_forward(const gk_model *m, tf_pairs *k, const int32_t *cells, int n)
+{
+    const tf_sizes *s = &m->s;
+    const tf_tables *t = &m->fast->t;
+    for (int i = 0; i < TF_PAIRS; i++) { /* the last pair fills the tile up; its copies get no gradient */
+        const int32_t cell = cells[i < n ? i : n - 1];
+        k->x[i] = cell / s->p;
+        k->y[i] = cell % s->p;
+        k->label[i] = m->n.split->task.labels[cell];
+    }
+    attention_forward(m, k);
+    for (int j = 0; j < t->inner; j++) {
+        real *post = k->post + (ptrdiff_t)j * TF_PAIRS * PANEL;
+        gather_forward(k->row, m, k, j);
+        activate_forward(post, k->slope + (ptrdiff_t)j * TF_PAIRS * PANEL, k->row, m->n.activation);
+        for (int q = 0; q < TF_PAIRS / PANEL; q++)
+            vec_transpose_all(k->post_t + ((ptrdiff_t)q * t->dmp + j * PANEL) * PANEL, PANEL,
+                              post + (ptrdiff_t)q * PANEL * PANEL, PANEL, PANEL, PANEL);
+    }
+    for (int j = t->inner; j < t->panels; j++) { /* the direct path */
+        gather_forward(k->row, m, k, j);
+        vec_transpose_all(k->logits + (ptrdiff_t)(j - t->inner) * PANEL * TF_PAIRS, TF_PAIRS, k->row, PANEL, TF_PAIRS,
+                          PANEL);
+    }
+    for (int q = 0; q < TF_PAIRS / PANEL; q++) /* logits [c, i] += sum_k W_L[c, k] post[i, k] */
+        tile_panel(k->logits + q * PANEL, TF_PAIRS, (tile_left){t->wl_rows, t->dmp, 1},
+                   (tile_right){k->post_t + (ptrdiff_t)q * t->dmp * PANEL, PANEL}, s->vocab, s->dm, true);
+}
+
+void tf_pairs_backward(const gk_model *m, tf_pairs *k)
+{
+    const tf_sizes *s = &m->s;
+    const tf_tables *t = &m->fast->t;
+    memset(k->dots, 0, (size_t)s->heads * 2 * TF_PAIRS * VEC * sizeof(real));
+    for (int j = 0; j < t->inner; j++) {
+        const real *post = k->post + (ptrdiff_t)j * TF_PAIRS * PANEL;
+        const ptrdiff_t wl = (ptrdiff_t)j * s->vocab * PANEL;
+        /* logits [c, i] = sum_k W_L[c, k] post[i, k] */
+        tile_panel(k->dwl + wl, PANEL, (tile_left){k->logits, TF_PAIRS, 1}, (tile_right){post, PANEL}, s->vocab,
+                   TF_PAIRS, true);
+        tile_panel(k->row, PANEL, (tile_left){k->logits, 1, TF_PAIRS}, (tile_right){t->wl + wl, PANEL}, TF_PAIRS,
+                   s->vocab, false);
+        activate_backward(k->row, post, k->slope + (ptrdiff_t)j * TF_PAIRS * PANEL, m->n.activation);
+        gather_backward(m, k, k->row, j);
+    }
+    for (int j = t->inner; j < t->panels; j++) {
+        vec_transpose_all(k->row, PANEL, k->logits + (ptrdiff_t)(j - t->inner) * PANEL * TF_PAIRS, TF_PAIRS, PANEL,
+                          TF_PAIRS);
+        gather_backward(m, k, k->row, j);
+    }
+    attention_backward(m, k);
+}

@@ -1,0 +1,201 @@
+/* vector.h: vectors of this variant's width in the compiler's own vector types (gcc and clang), so that one source
+ * serves AVX-512, AVX2, SSE2 and NEON. */
+#ifndef GK_NETS_VECTOR_H
+#define GK_NETS_VECTOR_H
+
+#include "nets.h"
+
+#include <math.h>
+#include <string.h>
+
+#if defined(GK_ISA_v4)
+#define VEC_BYTES 64
+enum { TILE_VECS = 4 }; /* 32 registers: 6 x 4 sums, 4 of B, and A from memory */
+#elif defined(GK_ISA_v3)
+#define VEC_BYTES 32
+enum { TILE_VECS = 2 }; /* 16 registers: 6 x 2 sums */
+#elif defined(__aarch64__)
+#define VEC_BYTES 16
+enum { TILE_VECS = 4 };
+#else
+#define VEC_BYTES 16
+enum { TILE_VECS = 2 };
+#endif
+#ifdef GK_REAL_f32
+#define VEC (VEC_BYTES / 4) /* lanes */
+typedef int32_t lane_int;
+#else
+#define VEC (VEC_BYTES / 8)
+typedef int64_t lane_int;
+#endif
+enum {
+    TILE_ROWS = 6,
+    PANEL = TILE_VECS * VEC, /* columns of a panel: one tile wide */
+};
+
+typedef real vec __attribute__((vector_size(VEC_BYTES)));
+typedef lane_int int_vec __attribute__((vector_size(VEC_BYTES)));
+
+static inline int round_up(int n, int to)
+{
+    return (n + to - 1) / to * to;
+}
+
+/* p aligned to a vector */
+static inline vec vec_load(const real *p)
+{
+    vec v;
+    memcpy(&v, __builtin_assume_aligned(p, VEC_BYTES), sizeof v);
+    return v;
+}
+
+static inline void vec_store(real *p, vec v)
+{
+    memcpy(__builtin_assume_aligned(p, VEC_BYTES), &v, sizeof v);
+}
+
+static inline vec vec_of(real x)
+{
+    return x - (vec){0};
+}
+
+static inline vec vec_select(int_vec mask, vec a, vec b)
+{
+    return (vec)(((int_vec)a & mask) | ((int_vec)b & ~mask));
+}
+
+/* The larger of each lane; b where either is NaN. */
+static inline vec vec_max(vec a, vec b)
+{
+    return vec_select(a > b, a, b);
+}
+
+static inline real vec_sum(vec v)
+{
+    real sum = 0;
+    for (int i = 0; i < VEC; i++) sum += v[i];
+    return sum;
+}
+
+#ifdef GK_REAL_f32
+/* e^x for x <= 88, within 2 units in the last place; 0 below -87. x = n log 2 + r, e^r by a polynomial (Cephes' expf).
+ */
+static inline vec vec_exp(vec x)
+{
+    const float round = 12582912.0f; /* 1.5 * 2^23: adding it leaves the nearest integer in the low bits */
+    const vec y = vec_select(x < vec_of(-87.0f), vec_of(-87.0f), x);
+    const vec n = (y * 1.44269504088896341f + round) - round;
+    const vec r = (y - n * 0.693359375f) + n * 2.12194440e-4f;
+    vec e = vec_of(1.9875691500e-4f);
+    e = e * r + 1.3981999507e-3f;
+    e = e * r + 8.3334519073e-3f;
+    e = e * r + 4.1665795894e-2f;
+    e = e * r + 1.6666665459e-1f;
+    e = e * r + 5.0000001201e-1f;
+    e = e * r * r + r + 1.0f;
+    const int_vec exponent = (__builtin_convertvector(n, int_vec) + 127) << 23;
+    return vec_select(x < vec_of(-87.0f), vec_of(0), e * (vec)exponent);
+}
+#else
+static inline vec vec_exp(vec x)
+{
+    vec e;
+    for (int i = 0; i < VEC; i++) e[i] = exp(x[i]);
+    return e;
+}
+#endif
+
+#if VEC == 16
+#define VEC_FIRST 0, 1, 2, 3, 4, 5, 6, 7
+#define VEC_LAST  8, 9, 10, 11, 12, 13, 14, 15
+#define VEC_LOW   0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
+#define VEC_HIGH  8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
+#elif VEC == 8
+#define VEC_FIRST 0, 1, 2, 3
+#define VEC_LAST  4, 5, 6, 7
+#define VEC_LOW   0, 8, 1, 9, 2, 10, 3, 11
+#define VEC_HIGH  4, 12, 5, 13, 6, 14, 7, 15
+#elif VEC == 4
+#define VEC_FIRST 0, 1
+#define VEC_LAST  2, 3
+#define VEC_LOW   0, 4, 1, 5
+#define VEC_HIGH  2, 6, 3, 7
+#else
+#define VEC_LOW  0, 2
+#define VEC_HIGH 1, 3
+#endif
+
+/* A double for each lane of a vec. */
+typedef double double_vec __attribute__((vector_size(VEC_BYTES)));
+#ifdef GK_REAL_f32
+typedef struct wide {
+    double_vec first, last;
+} wide;
+typedef float half_vec __attribute__((vector_size(VEC_BYTES / 2)));
+
+static inline wide wide_of(vec v)
+{
+    const half_vec a = __builtin_shufflevector(v, v, VEC_FIRST), b = __builtin_shufflevector(v, v, VEC_LAST);
+    return (wide){__builtin_convertvector(a, double_vec), __builtin_convertvector(b, double_vec)};
+}
+
+static inline wide wide_sum(wide a, wide b)
+{
+    return (wide){a.first + b.first, a.last + b.last};
+}
+
+static inline wide wide_product(wide a, wide b)
+{
+    return (wide){a.first * b.first, a.last * b.last};
+}
+#else
+typedef vec wide;
+static inline wide wide_of(vec v)
+{
+    return v;
+}
+
+static inline wide wide_sum(wide a, wide b)
+{
+    return a + b;
+}
+
+static inline wide wide_product(wide a, wide b)
+{
+    return a * b;
+}
+#endif
+
+static inline void wide_store(double out[VEC], wide w)
+{
+    memcpy(out, &w, sizeof w);
+}
+
+/* to [VEC, VEC] (row length ldt) = the transpose of from [VEC, VEC] (ldf), both aligned: interleaving row i with row
+ * i + VEC/2 rotates the index bits by one, and log2 VEC rotations exchange row and column. */
+static inline void vec_transpose(real *to, ptrdiff_t ldt, const real *from, ptrdiff_t ldf)
+{
+    vec a[VEC], b[VEC];
+#pragma GCC unroll 16
+    for (int i = 0; i < VEC; i++) a[i] = vec_load(from + i * ldf);
+#pragma GCC unroll 4
+    for (int bit = 1; bit < VEC; bit *= 2) {
+#pragma GCC unroll 16
+        for (int i = 0; i < VEC; i++)
+            b[i] = i % 2 == 0 ? __builtin_shufflevector(a[i / 2], a[i / 2 + VEC / 2], VEC_LOW)
+                              : __builtin_shufflevector(a[i / 2], a[i / 2 + VEC / 2], VEC_HIGH);
+#pragma GCC unroll 16
+        for (int i = 0; i < VEC; i++) a[i] = b[i];
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < VEC; i++) vec_store(to + i * ldt, a[i]);
+}
+
+/* to [columns, rows] = the transpose of from [rows, columns]; rows and columns multiples of VEC. */
+static inline void vec_transpose_all(real *to, ptrdiff_t ldt, const real *from, ptrdiff_t ldf, int rows, int columns)
+{
+    for (int i = 0; i < rows; i += VEC)
+        for (int j = 0; j < columns; j += VEC) vec_transpose(to + j * ldt + i, ldt, from + i * ldf + j, ldf);
+}
+
+#endif
