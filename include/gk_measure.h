@@ -52,7 +52,8 @@ typedef struct gk_measure {
  * and sqrt_agop. NULL with an error line on failure. *n gets the size. */
 const double *gk_probe_feature(gk_probe *probe, const char *kind, int *n);
 
-/* Emits through `sink->matrix` the matrices kept by default: agop, sqrt_agop, nfm, metric where they exist. */
+/* Emits through `sink->matrix` the matrices kept by default, where they exist: agop, sqrt_agop (not of a machine with a metric:
+ * there it is the next metric), nfm, metric. */
 int gk_measure_matrices(gk_probe *probe, const gk_sink *sink);
 
 /* Emits agop_alignment, _nodiag and _block of a stored feature matrix [n,n] against the run's final one. */

@@ -240,7 +240,7 @@ static inline int fake_tensors(gk_model *m, gk_tensor_set set, gk_tensor *out)
 }
 
 static const char *const fake_network_kinds[] = {"agop", "nfm", NULL};
-static const char *const fake_kernel_kinds[] = {"metric", NULL};
+static const char *const fake_kernel_kinds[] = {"agop", "metric", NULL};
 
 static const gk_method fake_network = {.name = "fake network",
                                        .predict = fake_predict,

@@ -140,6 +140,11 @@ static void a_probe_computes_once_and_again_after_renewal(void **state)
     assert_null(gk_probe_feature(f.probe, "metric", &n));
     assert_string_equal(gk_error_text(), "method fake network has no feature matrix 'metric'");
     end(&f);
+    begin(&f, "add", 11, "rfm");
+    const gk_sink other = remembering(&r);
+    assert_int_equal(gk_measure_matrices(f.probe, &other), GK_OK);
+    assert_string_equal(r.matrices, "agop metric ");
+    end(&f);
 }
 
 static void without_a_reference_nothing_is_guessed(void **state)

@@ -199,6 +199,8 @@ int gk_measure_matrices(gk_probe *probe, const gk_sink *sink)
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         int n;
         if (!gk_probe_has_feature(probe, kinds[i])) continue;
+        /* a kernel machine's next metric is the root of this AGOP: no second copy, no second eigenproblem */
+        if (strcmp(kinds[i], "sqrt_agop") == 0 && gk_probe_has_feature(probe, "metric")) continue;
         const double *matrix = gk_probe_feature(probe, kinds[i], &n);
         int code = matrix ? sink->matrix(sink->context, kinds[i], matrix, n) : GK_FAILED;
         if (code != GK_OK) return code;
