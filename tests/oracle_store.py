@@ -1,4 +1,4 @@
-"""Writes tests/fixtures/store.h: byte streams as NumPy, zlib and json make them, for tests/test_store_bytes.c.
+"""Writes tests/fixtures/store.h and store_sql.h: byte streams as NumPy, zlib and json make them, and what NumPy says of matrices.
 
 Run from the repository root: python3 tests/oracle_store.py
 """
@@ -108,3 +108,87 @@ hostile("safe_many", {f"t{i}": entry(shape=(0,), at=(0, 0)) for i in range(65)},
 with open("tests/fixtures/store.h", "w") as f:
     f.write("/* Made by tests/oracle_store.py: byte streams as NumPy, zlib and json make them. */\n")
     f.write("".join(out))
+
+
+# ---- the SQL functions: matrices, and what NumPy says of them ----
+
+def circular_groups(n, ordering):
+    """Group number of each entry (row, col), and which rows and columns count."""
+    index = np.arange(n)
+    if ordering.endswith("dlog"):
+        root = next(g for g in range(1, n) if len({pow(g, e, n) for e in range(n - 1)}) == n - 1)
+        log = {pow(root, e, n): e for e in range(n - 1)}
+        index, modulus = np.array([-1] + [log[a] for a in range(1, n)]), n - 1
+    else:
+        modulus = n
+    sign = 1 if ordering.startswith("hankel") else -1
+    kept = np.where(index >= 0)[0]
+    return (index[kept][:, None] + sign * index[kept][None, :]) % modulus, kept, modulus
+
+
+def circular(block, ordering):
+    """circulant deviation (sum over groups of the mean squared deviation, over the squared norm) and circulance."""
+    groups, kept, modulus = circular_groups(len(block), ordering)
+    a = block[np.ix_(kept, kept)]
+    deviation = sum(a[groups == g].var() for g in range(modulus)) / (a**2).sum()
+    projected = np.zeros_like(a)
+    for g in range(modulus):
+        projected[groups == g] = a[groups == g].mean()
+    return deviation, 1 - ((a - projected)**2).sum() / ((a - a.mean())**2).sum()
+
+
+def reorder(block):
+    p = len(block)
+    root = next(g for g in range(1, p) if len({pow(g, e, p) for e in range(p - 1)}) == p - 1)
+    powers = [pow(root, e, p) for e in range(p - 1)]
+    return block[np.ix_(powers, powers)]
+
+
+out.clear()
+p = 7
+half = rng.normal(size=(2 * p, 2 * p + 3))
+a = half @ half.T
+b = rng.normal(size=(2 * p, 2 * p))
+b = b + b.T
+block = a[p:, :p]
+numbers = rng.normal(size=11)
+
+
+def real(name, value):
+    value = np.asarray(value, dtype=float).ravel()
+    rows = ", ".join(float(v).hex() for v in value)
+    out.append(f"static const double {name}[{value.size}] = {{{rows}}};\n")
+
+
+emit("sql_a", npy(a))
+emit("sql_a_zipped", zlib.compress(npy(a)))
+emit("sql_b", npy(b))
+emit("sql_wide", npy(rng.normal(size=(3, 5))))
+emit("sql_row", npy(np.array([1.5, -2.0, np.nan])))
+emit("sql_cube", npy(np.zeros((2, 2, 2))))
+real("sql_traces", [np.trace(a), np.trace(b)])
+real("sql_norms", [np.linalg.norm(a), np.linalg.norm(b)])
+real("sql_cosine", (a * b).sum() / np.linalg.norm(a) / np.linalg.norm(b))
+real("sql_corr", np.corrcoef(a.ravel(), b.ravel())[0, 1])
+real("sql_nodiag", a - np.diag(np.diag(a)))
+real("sql_block", block)
+real("sql_part", a[2:5, 1:12])
+real("sql_reordered_block", reorder(block))
+real("sql_reordered", np.block([[reorder(a[i:i + p, j:j + p]) for j in (0, p)] for i in (0, p)]))
+real("sql_product", a @ b)
+values, vectors = np.linalg.eigh(b)
+real("sql_sqrt", vectors @ np.diag(np.sqrt(np.clip(values, 0, None))) @ vectors.T)
+real("sql_eigenvalues", values[::-1])
+for ordering in ("toeplitz", "hankel", "toeplitz_dlog", "hankel_dlog"):
+    real("sql_circular_" + ordering, circular(block, ordering))
+# Energy of A[i,j] on u + v = 0 (entries that depend on i - j) and u = v (on i + j), frequencies +k and -k together.
+f = np.abs(np.fft.fft2(block))**2 / p**2
+real("sql_fourier", [[sum(f[u % p, -u % p] for u in {k, -k % p}), sum(f[u % p, u % p] for u in {k, -k % p})]
+                     for k in range(p // 2 + 1)])
+real("sql_numbers", numbers)
+real("sql_statistics", [np.median(numbers), np.median(numbers[:10]), np.std(numbers, ddof=1), np.percentile(numbers, 0),
+                        np.percentile(numbers, 33.3), np.percentile(numbers, 90), np.percentile(numbers, 100)])
+
+with open("tests/fixtures/store_sql.h", "w") as file:
+    file.write("/* Made by tests/oracle_store.py: matrices as npy, and what NumPy says of them (p = 7). */\n")
+    file.write("".join(out))
