@@ -7,6 +7,7 @@
 
 static const gk_cli_option options[] = {
     {"only", 0, "NAME,...", "these families or metrics alone"},
+    {"ablate", 0, NULL, "the ablations, which are not among the defaults"},
     {"list", 0, NULL, "lists families and metrics"},
     {NULL, 0, NULL, NULL},
 };
@@ -78,7 +79,9 @@ static int run(gk_cli *cli, const gk_cli_args *args)
 {
     if (gk_cli_given(args, "list")) return list_measures(gk_list_format_of(args));
     if (args->n_words == 0) return gk_error(GK_USAGE, "usage: groklab measure RUN ...");
-    const char *only = gk_cli_given(args, "only");
+    const bool ablate = gk_cli_given(args, "ablate") != NULL;
+    const char *only = ablate ? "ablation" : gk_cli_given(args, "only");
+    if (ablate && gk_cli_given(args, "only")) return gk_error(GK_USAGE, "--ablate and --only exclude each other");
     char *text = NULL;
     const char **words = NULL;
     int code = only ? split_words(only, &text, &words) : GK_OK;

@@ -74,6 +74,8 @@ prints "measure tells the time of a family" '^  +1 +structure +[0-9]+ '
 works "measure --list" measure --list
 prints "measure --list describes" '^structure +circulance'
 refuses "measure: unknown measure" 2 "unknown measure .circulanze.*measure --list" measure 1 --only circulanze
+works "measure --ablate" measure tiny --ablate
+prints "measure --ablate has one family" '^  +3 +ablation +[1-9]'
 refuses "measure: no run" 2 "usage: groklab measure RUN" measure
 
 works "doctor" doctor
