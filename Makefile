@@ -162,6 +162,11 @@ reproduce: deps
 	@$(MAKE) --no-print-directory all
 	@GROKLAB=$(abspath $(OUT)/groklab) tests/reproduce.sh
 
+# This machine's speed beside PyTorch and NumPy doing the same work; BENCH='--only mlp --rounds 5' and so on.
+.PHONY: bench-peers
+bench-peers: all
+	@PYTHON=$(PYTHON) tests/peers/bench.sh $(OUT)/groklab $(BENCH)
+
 # ---- care of the tree ----
 clean:
 	rm -rf build
