@@ -21,10 +21,12 @@ static int run(gk_cli *cli, const gk_cli_args *args)
     const char *file = gk_cli_given(args, "file");
     if (file && args->n_words > 0) return gk_error(GK_USAGE, "a query and --file exclude each other");
     if (gk_cli_given(args, "queries")) return gk_sql_queries(sql.format);
+    if (gk_cli_given(args, "functions")) return gk_sql_functions(sql.format);
     int code = gk_cli_open(cli, gk_cli_given(args, "write") ? GK_STORE_WRITE : GK_STORE_READ, &sql.store);
     if (code != GK_OK) return code;
-    if (gk_cli_given(args, "functions")) code = gk_sql_functions(&sql);
-    else if (file) code = gk_sql_read(&sql, file);
+    code = gk_store_functions(sql.store);
+    if (code != GK_OK) return gk_cli_close(sql.store, code);
+    if (file) code = gk_sql_read(&sql, file);
     else if (args->n_words > 0) code = gk_sql_run(&sql, args->words[0]);
     else if (isatty(STDIN_FILENO)) code = gk_sql_shell(&sql);
     else code = gk_sql_read(&sql, "-");

@@ -23,7 +23,7 @@ int gk_sql_read(gk_sql *sql, const char *path);
 int gk_sql_dot(gk_sql *sql, const char *line, bool *quit);
 
 /* Lists the functions that groklab adds to SQL, and the ready queries runs/<name>.sql. */
-int gk_sql_functions(gk_sql *sql);
+int gk_sql_functions(gk_list_format format);
 int gk_sql_queries(gk_list_format format);
 
 /* Reads statements from the terminal, with history and completion, until the end. */

@@ -6,14 +6,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char FUNCTIONS[] = "SELECT name, group_concat(narg, ', ') AS arguments, CASE max(type) WHEN 's' THEN 'scalar'"
-                                " WHEN 'w' THEN 'aggregate' ELSE 'aggregate' END AS kind"
-                                " FROM (SELECT DISTINCT name, narg, type FROM pragma_function_list WHERE builtin = 0"
-                                " AND (name LIKE 'mat\\_%' ESCAPE '\\' OR name IN ('median', 'stddev_samp', 'percentile')))"
-                                " GROUP BY name UNION ALL SELECT name, '', 'table' FROM pragma_module_list"
-                                " WHERE name LIKE 'mat\\_%' ESCAPE '\\' ORDER BY 1";
-
-int gk_sql_functions(gk_sql *sql) { return gk_list_query(sql->store, sql->format, FUNCTIONS, NULL, NULL); }
+int gk_sql_functions(gk_list_format format)
+{
+    static const char *const names[] = {"function", "arguments", "description"};
+    gk_list list;
+    int code = gk_list_begin(&list, stdout, format, 3, names);
+    const gk_sql_function *f;
+    for (int i = 0; code == GK_OK && (f = gk_store_function(i)); i++) {
+        const gk_cell cells[] = {gk_cell_text(f->name), gk_cell_text(f->arguments), gk_cell_text(f->description)};
+        code = gk_list_row(&list, cells);
+    }
+    gk_list_end(&list);
+    return code;
+}
 
 /* ---- statements ---- */
 
@@ -121,7 +126,7 @@ int gk_sql_dot(gk_sql *sql, const char *line, bool *quit)
         return gk_list_query(sql->store, sql->format,
                              "SELECT type, name FROM sqlite_master WHERE type IN ('table', 'view') ORDER BY 1, 2", NULL, NULL);
     if (strcmp(name, ".schema") == 0) return show_schema(sql, word);
-    if (strcmp(name, ".functions") == 0) return gk_sql_functions(sql);
+    if (strcmp(name, ".functions") == 0) return gk_sql_functions(sql->format);
     if (strcmp(name, ".queries") == 0) return gk_sql_queries(sql->format);
     if (strcmp(name, ".read") == 0) return gk_sql_read(sql, word);
     if (strcmp(name, ".mode") == 0) return set_mode(sql, word);

@@ -40,7 +40,7 @@ static void load_words(shell *sh)
     static const char *const sources[] = {
         "SELECT name FROM sqlite_master WHERE type IN ('table', 'view')",
         "SELECT DISTINCT c.name FROM sqlite_master m JOIN pragma_table_info(m.name) c WHERE m.type IN ('table', 'view')",
-        "SELECT DISTINCT name FROM pragma_function_list",
+        "SELECT DISTINCT name FROM pragma_function_list UNION SELECT name FROM pragma_module_list",
         "SELECT value FROM json_each('[\"SELECT\",\"FROM\",\"WHERE\",\"GROUP BY\",\"ORDER BY\",\"LIMIT\",\"JOIN\","
         "\"LEFT JOIN\",\"WITH\",\"HAVING\",\"DISTINCT\",\"BETWEEN\",\"UNION\"]')"};
     for (size_t i = 0; i < sizeof sources / sizeof *sources; i++)

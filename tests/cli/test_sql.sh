@@ -41,6 +41,12 @@ works "a plan" sql --plan "SELECT value FROM metric WHERE run_id = 1 AND metric_
 prints "a plan is shown" 'SEARCH metric USING PRIMARY KEY'
 works "the views" sql "SELECT * FROM run_summary JOIN latest_metrics USING (run_id) LIMIT 1"
 works "our functions" sql --functions
+prints "our functions are described" '^mat_cosine +'
+works "a function over matrices" sql "SELECT round(mat_cosine(data, data), 12) AS c FROM matrix WHERE kind = 'agop' LIMIT 1" --csv
+same "its answer" "$(tail -1 out)" 1.0
+works "an aggregate" sql "SELECT median(value) AS m FROM (SELECT 1 AS value UNION ALL SELECT 2 UNION ALL SELECT 9)" --csv
+same "the aggregate's answer" "$(tail -1 out | sed 's/\.0$//')" 2
+refuses "a function says what it cannot read" 2 "mat_trace" sql "SELECT mat_trace(x'00')"
 
 before=$(sha256sum <"$GROKLAB_DB")
 refuses "nothing is written without --write" 2 "reading only.*--write" sql "DELETE FROM run"
