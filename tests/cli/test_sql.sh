@@ -43,7 +43,7 @@ works "the views" sql "SELECT * FROM run_summary JOIN latest_metrics USING (run_
 works "our functions" sql --functions
 prints "our functions are described" '^mat_cosine +'
 works "a function over matrices" sql "SELECT round(mat_cosine(data, data), 12) AS c FROM matrix WHERE kind = 'agop' LIMIT 1" --csv
-same "its answer" "$(tail -1 out)" 1.0
+same "its answer" "$(tail -1 out)" 1
 works "an aggregate" sql "SELECT median(value) AS m FROM (SELECT 1 AS value UNION ALL SELECT 2 UNION ALL SELECT 9)" --csv
 same "the aggregate's answer" "$(tail -1 out | sed 's/\.0$//')" 2
 refuses "a function says what it cannot read" 2 "mat_trace" sql "SELECT mat_trace(x'00')"
