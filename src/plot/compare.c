@@ -34,8 +34,9 @@ static void curve_panel(gk_plot_figure *f, const gk_plot_run *run, const gk_plot
         for (int i = 0; i < c->n; i++) x[i] = gk_plot_align(run, axis, c->step[i]);
         plot_line_add(f, p, x, c->value, c->n, m == 0 ? 1 : 0, PLOT_SOLID);
     }
-    plot_mark_add(f, p, gk_plot_align(run, axis, gk_plot_run_event(run, "memorised")), -1, false, true);
-    plot_mark_add(f, p, gk_plot_align(run, axis, gk_plot_run_event(run, "grokked")), -1, true, true);
+    plot_mark_add(f, p,
+                  (plot_mark){gk_plot_align(run, axis, gk_plot_run_event(run, "memorised")), -1, false, true, true});
+    plot_mark_add(f, p, (plot_mark){gk_plot_align(run, axis, gk_plot_run_event(run, "grokked")), -1, true, true, true});
     plot_fit(p, axis == GK_PLOT_LOG ? PLOT_LOG : PLOT_LINEAR, PLOT_LINEAR, 0, 1);
 }
 

@@ -103,10 +103,9 @@ plot_line *plot_line_add(gk_plot_figure *f, plot_panel *p, const double *x, cons
     return line;
 }
 
-void plot_mark_add(gk_plot_figure *f, plot_panel *p, double x, int colour, bool filled, bool rule)
+void plot_mark_add(gk_plot_figure *f, plot_panel *p, plot_mark mark)
 {
-    if (isnan(x) || f->failed || p->n_marks == PLOT_MARKS) return;
-    p->marks[p->n_marks++] = (plot_mark){x, colour, filled, rule};
+    if (!isnan(mark.x) && !f->failed && p->n_marks < PLOT_MARKS) p->marks[p->n_marks++] = mark;
 }
 
 void plot_shade_add(plot_panel *p, double from, double to, const char *label)
@@ -154,6 +153,7 @@ void plot_heat_data(gk_plot_figure *f, plot_panel *p, const double *data, int ro
     double most = m ? size[m - 1] : 0, usual = m ? size[(size_t)((double)(m - 1) * 0.995)] : 0;
     p->clipped = usual > 0 && most > 1.5 * usual;
     double limit = p->clipped ? usual : most;
+    p->empty = m > 0 && most == 0;
     if (!(limit > 0)) limit = 1;
     p->limit_lo = -limit;
     p->limit_hi = limit;
@@ -187,6 +187,9 @@ void plot_fit(plot_panel *p, plot_scale_kind xk, plot_scale_kind yk, double floo
         if (xk == PLOT_LOG && p->marks[i].x == 0) zero = true;
         if (xk != PLOT_LOG || p->marks[i].x > 0) widen(p->marks[i].x, &x0, &x1);
     }
+    /* a loss at the rounding error of its numbers would flatten all others */
+    p->cut = yk == PLOT_LOG && y0 < y1 * PLOT_DECADES;
+    if (p->cut) y0 = y1 * PLOT_DECADES;
     if (isfinite(floor)) y0 = fmin(y0, floor);
     if (isfinite(ceil)) y1 = fmax(y1, ceil);
     p->x.scale = xk == PLOT_PHASE && x0 <= x1 ? (plot_scale){PLOT_PHASE, fmin(x0, 0), fmax(x1, 1), false}

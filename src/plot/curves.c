@@ -169,7 +169,8 @@ static int add_group(picture *pic, plot_panel *p, const char *metric, int group,
     return pic->f->failed ? GK_FAILED : GK_OK;
 }
 
-static void add_events(picture *pic, plot_panel *p)
+/* The uppermost panel has the flags, all have the rules. */
+static void add_events(picture *pic, plot_panel *p, bool flag)
 {
     static const char *const kind[] = {"memorised", "grokked"};
     for (int r = 0; r < pic->n; r++) {
@@ -177,7 +178,8 @@ static void add_events(picture *pic, plot_panel *p)
             double step = gk_plot_run_event(&pic->runs[r], kind[k]);
             if (isnan(step)) continue;
             int colour = pic->groups > 1 && pic->axis != GK_PLOT_PHASE ? pic->colour[r] : -1;
-            plot_mark_add(pic->f, p, gk_plot_align(&pic->runs[r], pic->axis, step), colour, k == 1, pic->rules);
+            plot_mark_add(pic->f, p,
+                          (plot_mark){gk_plot_align(&pic->runs[r], pic->axis, step), colour, k == 1, pic->rules, flag});
             plot_key_add(pic->f, (plot_key){PLOT_KEY_MARK, -1, PLOT_SOLID, k == 1, kind[k]});
         }
     }
@@ -204,18 +206,20 @@ static int add_panel(picture *pic, int row, const char *const *metrics, const in
                          : role >= 0      ? (plot_dash)role
                          : n_in == 1      ? PLOT_SOLID
                                           : (plot_dash)(m % 4);
-        const char *name = plot_say(f, "%s", role >= 0 || (form.role[0] && n_in > 1) ? form.role : metrics[in[m]]);
+        const char *name = role >= 0 || !form.role[0] || n_in == 1
+                               ? plot_say(f, "%s", role >= 0 ? form.role : metrics[in[m]])
+                               : plot_say(f, "%s (%s)", form.role, form.family);
         if (n_in > 1 || role >= 0) {
-            int colour = pic->groups == 1 ? (role >= 0 ? role : m) : -1;
+            int colour = pic->groups == 1 ? (role >= 0 ? role : 4 + m) : -1;
             plot_key_add(f, (plot_key){PLOT_KEY_LINE, colour, dash, false, name});
         }
         for (int g = 0; g < pic->n; g++) {
             if (pic->group[g] != g) continue;
-            int colour = pic->groups > 1 ? pic->colour[g] : role >= 0 ? role : n_in > 1 ? m : 0;
+            int colour = pic->groups > 1 ? pic->colour[g] : role >= 0 ? role : n_in > 1 ? 4 + m : 0;
             if (add_group(pic, p, metrics[in[m]], g, colour, dash, log_y)) return GK_FAILED;
         }
     }
-    add_events(pic, p);
+    add_events(pic, p, row == 0);
     p->y.label = plot_say(f, "%s", n_in == 1 && usual_role(first.role) < 0 ? metrics[in[0]] : first.family);
     for (char *c = (char *)p->y.label; *c; c++)
         if (*c == '_') *c = ' ';
@@ -223,6 +227,11 @@ static int add_panel(picture *pic, int row, const char *const *metrics, const in
     bool unit = strstr(first.family, "accuracy") != NULL;
     plot_scale_kind kind = pic->axis == GK_PLOT_LOG ? PLOT_LOG : pic->axis == GK_PLOT_PHASE ? PLOT_PHASE : PLOT_LINEAR;
     plot_fit(p, kind, log_y ? PLOT_LOG : PLOT_LINEAR, unit && !log_y ? 0 : NAN, unit ? 1 : NAN);
+    if (p->cut) {
+        char lowest[32];
+        plot_number(lowest, sizeof lowest, p->y.scale.lo);
+        plot_note_add(f, plot_say(f, "Values of %s under %s lie below its axis.", first.family, lowest));
+    }
     if (!last) return GK_OK;
     const char *step = pic->runs[0].unit ? pic->runs[0].unit : "step";
     for (int r = 1; r < pic->n; r++)
@@ -312,13 +321,13 @@ static void add_phases(gk_plot_figure *f, const gk_plot_run *run, gk_plot_axis a
     double end = isnan(cleaned) || !(cleaned > grokked) ? run->last : cleaned;
     for (int i = 0; i < f->n; i++) {
         plot_panel *p = &f->panels[i];
-        plot_shade_add(p, 0, gk_plot_align(run, axis, memorised), i == 0 ? "memorisation" : "");
+        plot_shade_add(p, 0, gk_plot_align(run, axis, memorised), i == 0 ? "memorisation" : NULL);
         plot_shade_add(p, gk_plot_align(run, axis, memorised),
                        gk_plot_align(run, axis, isnan(grokked) ? run->last : grokked),
-                       i == 0 ? "circuit formation" : "");
+                       i == 0 ? "circuit formation" : NULL);
         if (!isnan(grokked))
             plot_shade_add(p, gk_plot_align(run, axis, grokked), gk_plot_align(run, axis, end),
-                           i == 0 ? (isnan(cleaned) ? "grokked" : "cleanup") : "");
+                           i == 0 ? (isnan(cleaned) ? "grokked" : "cleanup") : NULL);
     }
     plot_note_add(f, isnan(cleaned)
                          ? "Phases: until train accuracy .99 (memorised), until test accuracy .95 that stays (grokked)."
@@ -361,7 +370,8 @@ int gk_plot_progress(gk_plot_figure **out, const gk_plot_run *runs, int n, const
     double width = options->width_mm > 0 ? options->width_mm : GK_PLOT_COLUMN_MM;
     if (!error) error = plot_figure_new(&pic.f, width, options->title);
     if (error) return error;
-    if (draw_families(&pic, metrics ? metrics : have, 110, 58)) pic.f->failed = true;
+    pic.rules = n == 1 || pic.axis == GK_PLOT_PHASE;
+    if (draw_families(&pic, metrics ? metrics : have, 110, m > 6 ? 50 : 58)) pic.f->failed = true;
     if (!pic.f->failed && (n == 1 || pic.axis == GK_PLOT_PHASE)) {
         if (n == 1)
             add_phases(pic.f, &runs[0], pic.axis);

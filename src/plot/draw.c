@@ -83,7 +83,8 @@ void plot_draw_figure(cairo_t *cr, const gk_plot_figure *f)
     draw_legend(cr, f);
     for (int i = 0; i < f->n; i++) {
         const plot_panel *p = &f->panels[i];
-        double above = p->py - (p->subtitle ? 9 : 0) - (p->n_marks ? 6 : 0) - (p->n_shades ? 9 : 0) - 4;
+        double above = p->py - (p->subtitle ? 9 : 0) - (plot_has_flags(p) ? 6 : 0) -
+                       (p->n_shades && p->shades[0].label ? 9 : 0) - 4;
         if (p->title) {
             plot_font(cr, PLOT_TITLE, true);
             plot_set(cr, plot_ink);

@@ -2,6 +2,7 @@
 #include "plot.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* Columns for thinning: a quarter of a point each, finer than print or screen resolve. */
@@ -47,7 +48,7 @@ static void draw_shades(cairo_t *cr, const plot_panel *p)
         cairo_fill(cr);
         plot_font(cr, PLOT_SMALL, false);
         plot_set(cr, plot_grey);
-        double room = (b - a) * p->pw, y = p->py - (p->n_marks ? 8 : 2);
+        double room = (b - a) * p->pw, y = p->py - (plot_has_flags(p) ? 8 : 2);
         if (s->label && plot_text_width(cr, s->label) < room + 4)
             plot_text(cr, p->px + (a + b) / 2 * p->pw, y, s->label, 0.5, 1);
     }
@@ -91,7 +92,15 @@ static void draw_axes(cairo_t *cr, const plot_panel *p)
         cairo_save(cr);
         cairo_translate(cr, p->px - 5 - widest - (p->y.bare ? 0 : 3), p->py + p->ph / 2);
         cairo_rotate(cr, -acos(-1.0) / 2);
-        plot_text(cr, 0, 0, p->y.label, 0.5, 1);
+        size_t cut = plot_break(cr, p->y.label, p->ph);
+        if (cut) {
+            char half[128];
+            snprintf(half, sizeof half, "%.*s", (int)cut, p->y.label);
+            const char *rest = p->y.label + cut + 1;
+            if (fmax(plot_text_width(cr, half), plot_text_width(cr, rest)) > p->ph) plot_font(cr, 6, false);
+            plot_text(cr, 0, -8.5, half, 0.5, 1);
+        }
+        plot_text(cr, 0, 0, p->y.label + (cut ? cut + 1 : 0), 0.5, 1);
         cairo_restore(cr);
     }
 }
@@ -201,7 +210,7 @@ void plot_draw_curves(cairo_t *cr, const plot_panel *p)
     if (p->n_bars) draw_bars(cr, p);
     cairo_restore(cr);
     for (int i = 0; i < p->n_marks; i++)
-        if (!isnan(px(p, p->marks[i].x)))
+        if (p->marks[i].flag && !isnan(px(p, p->marks[i].x)))
             plot_triangle(cr, px(p, p->marks[i].x), p->py - 0.6, plot_colour(p->marks[i].colour), p->marks[i].filled);
     if (!has_data(p)) {
         plot_font(cr, PLOT_TEXT, false);

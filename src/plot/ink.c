@@ -49,6 +49,18 @@ int plot_wrap(cairo_t *cr, const char *text, double width, void (*put)(cairo_t *
     return n;
 }
 
+size_t plot_break(cairo_t *cr, const char *text, double length)
+{
+    size_t n = strlen(text), best = 0;
+    if (plot_text_width(cr, text) <= length) return 0;
+    for (size_t i = 1; i < n; i++) { /* the space nearest to the middle */
+        if (text[i] != ' ') continue;
+        size_t off = i > n / 2 ? i - n / 2 : n / 2 - i, best_off = best > n / 2 ? best - n / 2 : n / 2 - best;
+        if (best == 0 || off < best_off) best = i;
+    }
+    return best;
+}
+
 void plot_set(cairo_t *cr, plot_rgb c)
 {
     cairo_set_source_rgb(cr, c.r, c.g, c.b);
@@ -95,4 +107,11 @@ void plot_triangle(cairo_t *cr, double x, double y, plot_rgb colour, bool filled
     plot_dash_set(cr, PLOT_SOLID);
     cairo_set_line_width(cr, 0.7);
     cairo_stroke(cr);
+}
+
+bool plot_has_flags(const plot_panel *p)
+{
+    for (int i = 0; i < p->n_marks; i++)
+        if (p->marks[i].flag) return true;
+    return false;
 }

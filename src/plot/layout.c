@@ -49,10 +49,14 @@ static margins margins_of(cairo_t *cr, const plot_panel *p)
     if (p->title) m.top += 11;
     if (p->subtitle) m.top += 9;
     if (p->kind == PLOT_WORDS) return m;
-    if (p->n_marks) m.top += 6;
-    if (p->n_shades) m.top += 9;
+    if (plot_has_flags(p)) m.top += 6;
+    for (int i = 0; i < p->n_shades; i++) {
+        if (!p->shades[i].label) continue;
+        m.top += 9;
+        break;
+    }
     plot_font(cr, PLOT_TEXT, false);
-    if (p->y.label) m.left += 10;
+    if (p->y.label) m.left += plot_break(cr, p->y.label, p->ph) ? 18 : 10;
     if (!p->y.bare) m.left += y_labels_width(cr, p) + 5;
     if (!p->x.bare) m.bottom += p->kind == PLOT_HEAT && p->x.n_labels == 0 ? 2 : 11;
     if (p->x.label) m.bottom += 9;

@@ -81,6 +81,7 @@ static void name_sides(gk_plot_figure *f, plot_panel *h, int p, gk_plot_view vie
 static const char *limit_text(gk_plot_figure *f, const plot_panel *h)
 {
     char number[32];
+    if (h->empty) return "all 0";
     plot_number(number, sizeof number, h->limit_hi);
     return plot_say(f, h->clipped ? "±%s, beyond cut" : "±%s", number);
 }

@@ -200,12 +200,22 @@ static int put_run(plot_buffer *b, const gk_plot_page_run *r, int most, int bits
     return error;
 }
 
+/* How many points all curves have when none has more than `most`. */
+static long curve_points(const gk_plot_page *page, int most)
+{
+    long points = 0;
+    for (int r = 0; r < page->n; r++)
+        for (int c = 0; c < page->runs[r].run.n_curves; c++) {
+            int n = page->runs[r].run.curves[c].n;
+            points += n < most ? n : most;
+        }
+    return points;
+}
+
 static int put_data(plot_buffer *b, const gk_plot_page *page)
 {
-    int curves = 1, error = GK_OK;
-    for (int r = 0; r < page->n; r++) curves += page->runs[r].run.n_curves;
-    int most = CURVE_BYTES / POINT_BYTES / curves;
-    most = most > MOST_POINTS ? MOST_POINTS : most < 64 ? 64 : most;
+    int most = MOST_POINTS, error = GK_OK;
+    while (most > 64 && curve_points(page, most) > CURVE_BYTES / POINT_BYTES) most = most * 7 / 8;
     plot_puts(b, "{\"title\":");
     plot_put_json(b, page->title);
     plot_puts(b, ",\"task\":");

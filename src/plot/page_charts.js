@@ -63,11 +63,11 @@ function extent(values, positive) {
 }
 
 /* One path a series; a gap (null, or what the scale cannot show) lifts the pen, a lone point is a dot. */
-function pathOf(series, X, Y) {
+function pathOf(series, X, Y, floor) {
   let d = '', open = 0;
   const dots = [];
   for (let i = 0; i < series.x.length; i++) {
-    const x = X(series.x[i]), y = series.y[i] === null ? NaN : Y(series.y[i]);
+    const x = X(series.x[i]), y = series.y[i] === null ? NaN : Math.min(Y(series.y[i]), floor);
     if (Number.isNaN(x) || Number.isNaN(y)) { open = 0; continue; }
     const next = i + 1 < series.x.length && series.y[i + 1] !== null;
     if (!open && !next) dots.push([x, y]);
@@ -85,7 +85,8 @@ function drawChart(chart) {
   const zero = list.some(s => s.x[0] === 0), all = list.flatMap(s => s.y), accuracy = metrics.some(m => m.includes('accuracy'));
   const [p0, p1] = extent(all, true);
   chart.usesLog = chart.log === null ? metrics.some(spansDecades) && p1 / p0 > 20 : chart.log;
-  let [y0, y1] = chart.usesLog ? [p0, p1] : extent(all, false);
+  /* a loss at the rounding error of its numbers would flatten all others */
+  let [y0, y1] = chart.usesLog ? [Math.max(p0, p1 * 1e-11), p1] : extent(all, false);
   if (accuracy && !chart.usesLog) { y0 = Math.min(y0, 0); y1 = Math.max(y1, 1); }
   const pad = chart.usesLog ? Math.pow(y1 / y0, 0.04) : (y1 - y0) * 0.04;
   if (y0 < y1) { y0 = chart.usesLog ? y0 / pad : y0 - pad; y1 = chart.usesLog ? y1 * pad : y1 + pad; }
@@ -113,7 +114,7 @@ function drawChart(chart) {
   chart.marks = svg('g');
   root.append(chart.marks);
   for (const s of list) {
-    const { d, dots } = pathOf(s, X, Y);
+    const { d, dots } = pathOf(s, X, Y, h - bottom + 2);
     root.append(svg('path', { d, class: 'line k' + s.r % 7, 'stroke-dasharray': DASH[s.dash] }));
     for (const [x, y] of dots) root.append(svg('circle', { cx: x, cy: y, r: 2.5, class: 'dot k' + s.r % 7 }));
   }
@@ -132,7 +133,8 @@ function drawChart(chart) {
   root.addEventListener('keydown', e => chartKey(chart, e));
   box.replaceChildren(root);
   const drawn = list.reduce((n, s) => n + s.x.length, 0), total = list.reduce((n, s) => n + s.n, 0);
-  chart.note.textContent = drawn < total ? `${drawn} of ${total} points kept in this page: the first, lowest, highest and last of each small interval.` : '';
+  const cut = chart.usesLog && p0 < y0 ? `Values under ${short(y0)} lie below the axis. ` : '';
+  chart.note.textContent = cut + (drawn < total ? `${drawn} of ${total} points kept in this page: the first, lowest, highest and last of each small interval.` : '');
   showCursor(chart);
   showSteps(chart);
 }

@@ -76,7 +76,7 @@ typedef struct plot_line {
 typedef struct plot_mark { /* an event on the upper edge */
     double x;
     int colour;
-    bool filled, rule; /* rule: a hairline through the panel */
+    bool filled, rule, flag; /* rule: a hairline through the panel; flag: a triangle above it */
 } plot_mark;
 
 typedef struct plot_shade {
@@ -87,6 +87,9 @@ typedef struct plot_shade {
 typedef struct plot_bar {
     double x, y;
 } plot_bar;
+
+/* The smallest share of the largest value that a logarithmic axis of values still shows. */
+#define PLOT_DECADES 1e-11
 
 enum { PLOT_LABELS = 16, PLOT_MARKS = 128, PLOT_LINES = 128, PLOT_SHADES = 4 };
 
@@ -112,11 +115,12 @@ typedef struct plot_panel {
     plot_shade shades[PLOT_SHADES];
     plot_bar *bars;
     int colour; /* of bars */
+    bool cut;   /* some values lie below the vertical axis */
     /* heat maps */
     int rows, cols;
     const double *data; /* [rows, cols], row 0 at the top, or at the bottom when `upward` */
     double limit_lo, limit_hi;
-    bool diverging, square, numbers, bar, upward, log_colour, clipped;
+    bool diverging, square, numbers, bar, upward, log_colour, clipped, empty; /* empty: all cells are 0 */
     const char *bar_label;
     double line_at; /* cell index of a thin dividing line, both ways; 0: none */
     const int *counts;
@@ -162,7 +166,8 @@ const double *plot_copy(gk_plot_figure *f, const double *x, size_t n);
 plot_panel *plot_panel_add(gk_plot_figure *f, plot_kind kind, int row, int col);
 plot_line *plot_line_add(gk_plot_figure *f, plot_panel *p, const double *x, const double *y, int n, int colour,
                          plot_dash dash);
-void plot_mark_add(gk_plot_figure *f, plot_panel *p, double x, int colour, bool filled, bool rule);
+/* A mark without a place (NaN) is left out. */
+void plot_mark_add(gk_plot_figure *f, plot_panel *p, plot_mark mark);
 void plot_shade_add(plot_panel *p, double from, double to, const char *label);
 /* A key that is there already is not repeated. */
 void plot_key_add(gk_plot_figure *f, plot_key key);
@@ -192,10 +197,14 @@ void plot_set(cairo_t *cr, plot_rgb c);
 void plot_text(cairo_t *cr, double x, double y, const char *text, double h, double v);
 void plot_dash_set(cairo_t *cr, plot_dash dash);
 void plot_triangle(cairo_t *cr, double x, double y, plot_rgb colour, bool filled);
+/* Does a panel have triangles above it? */
+bool plot_has_flags(const plot_panel *p);
 
 /* ---- layout.c ---- */
 
 int plot_layout(gk_plot_figure *f);
+/* Where a label of two or more words, too long for `length`, is broken in two: the index of a space, or 0. */
+size_t plot_break(cairo_t *cr, const char *text, double length);
 /* How many tick labels fit. */
 int plot_room_x(const plot_panel *p);
 int plot_room_y(const plot_panel *p);

@@ -104,6 +104,8 @@ static int put(plot_tick *ticks, int n, double at, bool minor, const char *text)
 static int linear_ticks(const plot_scale *s, int labels, plot_tick *ticks)
 {
     double step = nice((s->hi - s->lo) / (labels < 1 ? 1 : labels));
+    while (floor(s->hi / step + 1e-9) - ceil(s->lo / step - 1e-9) < 1)
+        step = nice(step / 2.5); /* two labels at least */
     double largest = fmax(fabs(s->lo), fabs(s->hi));
     int decimals = step < 1 ? (int)ceil(-log10(step) - 1e-9) : 0, n = 0;
     for (double i = ceil(s->lo / step - 1e-9); i * step <= s->hi + 1e-9 * step && n < PLOT_TICKS; i++) {
