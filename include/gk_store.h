@@ -8,15 +8,18 @@ typedef struct gk_store gk_store;
 
 enum { GK_STORE_READ = 0, GK_STORE_WRITE = 1, GK_STORE_CREATE = 2 };
 
-/* Opens a database. READ never changes the file. CREATE makes it (and the folder) if it is missing. Errors name the file:
- * GK_NOTFOUND none there; GK_FAILED not a database, not ours (application_id), read-only; GK_BUSY newer user_version, or
- * locked by someone for longer than the busy timeout (GROKLAB_BUSY_MS, default 60000). */
+/* Opens a database. READ never changes the file. CREATE makes it (and the folder) if it is missing. An older file is
+ * read as it is; opened for writing it is brought up to date, after a copy (FILE.vN.bak) was made beside it. Errors
+ * name the file: GK_NOTFOUND none there; GK_FAILED not a database, not ours (application_id), read-only; GK_BUSY newer
+ * user_version, or locked by someone for longer than the busy timeout (GROKLAB_BUSY_MS, default 60000). A store is used
+ * by one thread at a time. */
 int gk_store_open(gk_store **out, const char *path, int mode);
 /* Flushes; the last writer turns WAL back into a single file. Accepts NULL. */
 int gk_store_close(gk_store *s);
 const char *gk_store_path(const gk_store *s);
 
-/* ---- transactions: nest by counting; writers begin IMMEDIATE ---- */
+/* ---- transactions: nest by counting; writers begin IMMEDIATE. Keep them short, others wait. A rollback ends all
+ * levels; a commit after it fails. Writes outside a transaction commit by themselves. ---- */
 int gk_store_begin(gk_store *s);
 int gk_store_commit(gk_store *s);
 void gk_store_rollback(gk_store *s);
@@ -67,11 +70,11 @@ int gk_store_heartbeat(gk_store *s, int64_t run, int64_t step, double seconds);
 /* ---- rows of a run; a NaN value becomes NULL ---- */
 int gk_store_describe_metric(gk_store *s, const char *name, const char *unit, const char *description);
 int gk_store_put_metric(gk_store *s, int64_t run, const char *name, int64_t step, double value);
-/* One event a kind and run: a new step replaces the old one; step -1 withdraws it. kinds that repeat (resumed, killed)
- * are appended. */
+/* One event a kind and run: a new step replaces the old one; step -1 withdraws it. kinds that repeat (resumed, killed,
+ * interrupted) are appended. */
 int gk_store_put_event(gk_store *s, int64_t run, const char *kind, int64_t step, const char *detail);
-int gk_store_put_matrix(gk_store *s, int64_t run, int64_t step, const char *kind, const double *data, int rows, int cols,
-                        gk_dtype dtype);
+int gk_store_put_matrix(gk_store *s, int64_t run, int64_t step, const char *kind, const double *data, int rows,
+                        int cols, gk_dtype dtype);
 /* kind: weights | state. A new state replaces the run's older ones; weights are kept. meta: safetensors __metadata__ as
  * alternating key, value, NULL-terminated, or NULL. */
 int gk_store_put_checkpoint(gk_store *s, int64_t run, int64_t step, const char *kind, const gk_tensor *tensors, int n,
@@ -81,8 +84,8 @@ int gk_store_put_checkpoint_raw(gk_store *s, int64_t run, int64_t step, const ch
                                 size_t size);
 /* Removes the state of a run that will not be resumed. */
 int gk_store_drop_state(gk_store *s, int64_t run);
-int gk_store_put_comparison(gk_store *s, int64_t run_a, int64_t step_a, const char *kind_a, int64_t run_b, int64_t step_b,
-                            const char *kind_b, const char *measure, double value);
+int gk_store_put_comparison(gk_store *s, int64_t run_a, int64_t step_a, const char *kind_a, int64_t run_b,
+                            int64_t step_b, const char *kind_b, const char *measure, double value);
 
 /* The newest matrix of a kind at or before `step` (-1: the last). data [rows,cols] double, malloc'ed. GK_NOTFOUND. */
 int gk_store_get_matrix(gk_store *s, int64_t run, int64_t step, const char *kind, double **data, int *rows, int *cols,
@@ -119,7 +122,8 @@ typedef struct gk_cell {
     size_t size;
 } gk_cell;
 
-/* Calls `row` for each result row (and once before the first with cells == NULL, so that headers print even when empty).
+/* Calls `row` for each result row (and once before the first with cells == NULL, so that headers print even when
+ * empty).
  * A nonzero return stops and is passed on. params: text values bound to ?1, ?2 ... NULL-terminated, or NULL. */
 typedef int gk_row_fn(void *context, int columns, const char *const *names, const gk_cell *cells);
 int gk_store_query(gk_store *s, const char *sql, const char *const *params, gk_row_fn *row, void *context);
@@ -136,8 +140,34 @@ int gk_store_functions(gk_store *s);
 const gk_sql_function *gk_store_function(int index);
 
 /* ---- care ---- */
-/* Integrity, foreign keys, hashes of every blob, dead runs. Each finding is a line through `say`; returns how many problems
- * were found, or a negative code. repair: marks dead runs killed, and nothing that loses data. */
+
+/* value NULL takes the tag away (GK_NOTFOUND if there is none). A note is the tag `note`. */
+int gk_store_tag(gk_store *s, int64_t run, const char *key, const char *value);
+int gk_store_rename(gk_store *s, int64_t run, const char *name);
+
+/* What belongs to a run and to it alone; its split stays. */
+typedef struct gk_run_extent {
+    int64_t metrics, events, matrices, checkpoints, comparisons;
+    int64_t bytes; /* of matrices and checkpoints */
+} gk_run_extent;
+/* Removes a run with all its rows, or with `dry` only counts them. GK_BUSY while a living process trains it. */
+int gk_store_remove(gk_store *s, int64_t run, bool dry, gk_run_extent *what);
+
+typedef struct gk_merge_count {
+    int64_t added, updated, unchanged; /* runs */
+} gk_merge_count;
+/* Copies the runs of the database at `path` into s: by uid, splits by hash, metrics by name. A run that s has already
+ * is replaced where the other knows later news of it (its heartbeat), and else left alone, so that merging again
+ * changes nothing; tags given in s stay. All or nothing. Errors of gk_store_open for `path`. */
+int gk_store_merge(gk_store *s, const char *path, gk_merge_count *count);
+
+/* Datasette's metadata for a database of this name (the file name without .db): what each table, view and column is.
+ * malloc'ed JSON. */
+char *gk_store_metadata(const char *database);
+
+/* Integrity, foreign keys, hashes of every blob, dead runs, a log left over by a process that was killed. Each finding
+ * is a line through `say`; returns how many problems were found, or a negative code. repair: marks dead runs killed,
+ * and nothing that loses data; closing a store opened for writing folds the log in. */
 int gk_store_doctor(gk_store *s, bool repair, void (*say)(void *context, const char *line), void *context);
 
 #endif

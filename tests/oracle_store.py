@@ -1,4 +1,4 @@
-"""Writes tests/fixtures/store.h and store_sql.h: byte streams as NumPy, zlib and json make them, and what NumPy says of matrices.
+"""Writes tests/fixtures/store.h (streams as NumPy, zlib and json make them) and store_sql.h (what NumPy says of matrices).
 
 Run from the repository root: python3 tests/oracle_store.py
 """
@@ -98,7 +98,8 @@ hostile("safe_offsets_word", {"a": {"dtype": "F64", "shape": [6], "data_offsets"
 hostile("safe_not_entry", {"a": 3})
 hostile("safe_list", [1, 2])
 hostile("safe_not_json", b'{"a": ')
-hostile("safe_twice", b'{"a":{"dtype":"F64","shape":[6],"data_offsets":[0,48]},"a":{"dtype":"F64","shape":[6],"data_offsets":[0,48]}}')
+one = b'"a":{"dtype":"F64","shape":[6],"data_offsets":[0,48]}'
+hostile("safe_twice", b"{" + one + b"," + one + b"}")
 hostile("safe_nul", b'{"a\\u0000b":{"dtype":"F64","shape":[6],"data_offsets":[0,48]}}')
 hostile("safe_long_name", {"n" * 64: entry(shape=(6,), at=(0, 48))})
 hostile("safe_huge", {"a": entry()}, length=2**63)

@@ -1,18 +1,14 @@
 /* doctor.c: looks a database over: SQLite's own checks, the hash of every blob, and runs whose process is gone. */
+#include "alive.h"
 #include "store.h"
 #include "zip.h"
 
-#include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-/* A run on another machine, whose process cannot be asked, counts as dead after this long without a heartbeat. */
-enum { SILENT_SECONDS = 3600 };
+#include <sys/stat.h>
 
 typedef struct findings {
     gk_store *store;
@@ -120,52 +116,18 @@ static void check_contents(findings *f)
     if (code != GK_NOTFOUND) found(f, "run: %s", gk_error_text());
 }
 
-/* Seconds since 1970 at which a process of this machine started, or 0 where that cannot be told. */
-static double started_at(int64_t pid)
-{
-    char path[64], line[1024];
-    snprintf(path, sizeof path, "/proc/%" PRId64 "/stat", pid);
-    FILE *file = fopen(path, "r");
-    if (!file) return 0;
-    const size_t n = fread(line, 1, sizeof line - 1, file);
-    fclose(file);
-    line[n] = '\0';
-    /* The name in brackets may hold blanks; the start, in clock ticks since boot, is the 20th word behind it. */
-    char *at = strrchr(line, ')');
-    for (int i = 0; at && i < 20; i++) at = strchr(at + 1, ' ');
-    const double ticks = at ? strtod(at, NULL) : 0;
-    double boot = 0;
-    file = fopen("/proc/stat", "r");
-    while (file && fgets(line, sizeof line, file)) {
-        if (strncmp(line, "btime ", 6) == 0) boot = strtod(line + 6, NULL);
-    }
-    if (file) fclose(file);
-    return ticks > 0 && boot > 0 ? boot + ticks / (double)sysconf(_SC_CLK_TCK) : 0;
-}
-
-/* Is the process that trains a run gone? On this machine the system knows (and a process that started after the last
- * heartbeat is another one with the same number); elsewhere only silence tells. */
-static bool is_dead(const char *host, int64_t pid, double heartbeat, double now)
-{
-    char here[256] = "";
-    gethostname(here, sizeof here - 1);
-    if (!host || strcmp(host, here) != 0) return now - heartbeat > SILENT_SECONDS;
-    if (pid <= 0 || pid > INT32_MAX || (kill((pid_t)pid, 0) != 0 && errno == ESRCH)) return true;
-    return started_at(pid) > heartbeat + 2;
-}
-
 typedef struct dead_run {
     int64_t id, step;
 } dead_run;
 
-/* malloc'ed list of the runs that claim to be running and are not. */
-static int find_dead(findings *f, dead_run **out, int *n)
+/* malloc'ed list of the runs that claim to be running and are not, and how many others do and are. */
+static int find_dead(findings *f, dead_run **out, int *n, int *living)
 {
     gk_store *s = f->store;
     sqlite3_stmt *row;
     int room = 0, code;
     *out = NULL;
-    *n = 0;
+    *n = *living = 0;
     code = gk_db_select(
         s, "looking for dead runs",
         "SELECT id, name, step, host, pid, strftime('%s', heartbeat_at), strftime('%s', 'now'), heartbeat_at "
@@ -175,7 +137,10 @@ static int find_dead(findings *f, dead_run **out, int *n)
         const char *name = (const char *)sqlite3_column_text(row, 1), *host = (const char *)sqlite3_column_text(row, 3);
         const char *beat = (const char *)sqlite3_column_text(row, 7);
         const int64_t pid = sqlite3_column_int64(row, 4);
-        if (!is_dead(host, pid, sqlite3_column_double(row, 5), sqlite3_column_double(row, 6))) continue;
+        if (gk_alive(host, pid, sqlite3_column_double(row, 5), sqlite3_column_double(row, 6))) {
+            (*living)++;
+            continue;
+        }
         if (*n == room) {
             room = room ? 2 * room : 16;
             dead_run *more = realloc(*out, (size_t)room * sizeof *more);
@@ -210,6 +175,20 @@ static int bury(gk_store *s, const dead_run *dead, int n)
     return code;
 }
 
+/* A log without a writer, as a killed process leaves it. Nothing in it is lost: any reader sees it, any writer folds it
+ * in. */
+static void check_log(findings *f, int living)
+{
+    struct stat st;
+    char *log = f->store->write || living > 0 ? NULL : gk_text("%s-wal", f->store->path);
+    if (log && stat(log, &st) == 0 && st.st_size > 0)
+        found(f,
+              "log: %s holds %lld bytes that were not folded in, and no run is being trained; `groklab doctor "
+              "--repair` does it",
+              log, (long long)st.st_size);
+    free(log);
+}
+
 int gk_store_doctor(gk_store *s, bool repair, void (*say)(void *context, const char *line), void *context)
 {
     findings f = {.store = s, .say = say, .context = context};
@@ -218,7 +197,8 @@ int gk_store_doctor(gk_store *s, bool repair, void (*say)(void *context, const c
     check_blobs(&f, "checkpoint", "SELECT id, run_id, step, kind, raw_size, sha256, data FROM checkpoint", false);
     check_contents(&f);
     dead_run *dead;
-    int n, code = find_dead(&f, &dead, &n);
+    int n, living, code = find_dead(&f, &dead, &n, &living);
+    if (code == GK_OK) check_log(&f, living);
     if (code == GK_OK && repair && n > 0) code = bury(s, dead, n);
     free(dead);
     return code == GK_OK ? f.problems : code;

@@ -82,6 +82,7 @@ static const char TABLES[] =
     "  detail TEXT\n"
     ");\n"
     "CREATE INDEX event_run ON event(run_id, kind, step);\n"
+    "CREATE INDEX event_kind ON event(kind, run_id, step);\n"
     "CREATE TABLE matrix(\n"
     "  id INTEGER PRIMARY KEY,\n"
     "  run_id INTEGER NOT NULL REFERENCES run(id) ON DELETE CASCADE,\n"
@@ -120,46 +121,69 @@ static const char TABLES[] =
 
 /* CROSS JOIN fixes the order of the loops (runs, then metric names, then one seek into metric), whatever statistics a
  * file carries. */
-static const char VIEWS[] =
-    "CREATE VIEW metrics(run_id, run, name, step, value) AS\n"
-    "  SELECT m.run_id, r.name, n.name, m.step, m.value\n"
-    "  FROM metric_name n CROSS JOIN run r CROSS JOIN metric m ON m.run_id = r.id AND m.metric_id = n.id;\n"
-    "CREATE VIEW latest_metrics(run_id, run, name, step, value) AS\n"
-    "  SELECT r.id, r.name, n.name, m.step, m.value\n"
-    "  FROM metric_name n CROSS JOIN run r CROSS JOIN metric m ON m.run_id = r.id AND m.metric_id = n.id\n"
-    "    AND m.step = (SELECT max(l.step) FROM metric l WHERE l.run_id = r.id AND l.metric_id = n.id);\n"
-    "CREATE VIEW curves(run_id, run, step, train_loss, test_loss, train_accuracy, test_accuracy) AS\n"
-    "  SELECT r.id, r.name, m.step,\n"
-    "    max(CASE n.name WHEN 'train_loss' THEN m.value END),\n"
-    "    max(CASE n.name WHEN 'test_loss' THEN m.value END),\n"
-    "    max(CASE n.name WHEN 'train_accuracy' THEN m.value END),\n"
-    "    max(CASE n.name WHEN 'test_accuracy' THEN m.value END)\n"
-    "  FROM run r CROSS JOIN metric_name n CROSS JOIN metric m ON m.run_id = r.id AND m.metric_id = n.id\n"
-    "  WHERE n.name IN ('train_loss', 'test_loss', 'train_accuracy', 'test_accuracy')\n"
-    "  GROUP BY r.id, r.name, m.step;\n"
-    "CREATE VIEW run_summary(run_id, uid, run, method, split_id, op, p, train_fraction, seed, status, step, "
-    "step_unit,\n"
-    "    wall_seconds, train_accuracy, test_accuracy, memorised_step, grokked_step, delay) AS\n"
-    "  SELECT id, uid, name, method, split_id, op, p, train_fraction, seed, status, step, step_unit,\n"
-    "    wall_seconds, train_accuracy, test_accuracy, memorised_step, grokked_step, grokked_step - memorised_step\n"
-    "  FROM (SELECT r.*, s.op, s.p, s.train_fraction,\n"
-    "      (SELECT m.value FROM metric m WHERE m.run_id = r.id\n"
-    "        AND m.metric_id = (SELECT n.id FROM metric_name n WHERE n.name = 'train_accuracy')\n"
-    "        ORDER BY m.step DESC LIMIT 1) AS train_accuracy,\n"
-    "      (SELECT m.value FROM metric m WHERE m.run_id = r.id\n"
-    "        AND m.metric_id = (SELECT n.id FROM metric_name n WHERE n.name = 'test_accuracy')\n"
-    "        ORDER BY m.step DESC LIMIT 1) AS test_accuracy,\n"
-    "      (SELECT min(e.step) FROM event e WHERE e.run_id = r.id AND e.kind = 'memorised') AS memorised_step,\n"
-    "      (SELECT min(e.step) FROM event e WHERE e.run_id = r.id AND e.kind = 'grokked') AS grokked_step\n"
-    "    FROM run r JOIN split s ON s.id = r.split_id);\n"
-    "CREATE VIEW split_mates(split_id, run_a, name_a, method_a, run_b, name_b, method_b) AS\n"
-    "  SELECT a.split_id, a.id, a.name, a.method, b.id, b.name, b.method\n"
-    "  FROM run a JOIN run b ON b.split_id = a.split_id AND b.id > a.id;\n";
+typedef struct view {
+    const char *name, *columns, *select;
+} view;
+
+static const view VIEWS[] = {
+    {"metrics", "run_id, run, name, step, value",
+     "  SELECT m.run_id, r.name, n.name, m.step, m.value\n"
+     "  FROM metric_name n CROSS JOIN run r CROSS JOIN metric m ON m.run_id = r.id AND m.metric_id = n.id"},
+    {"latest_metrics", "run_id, run, name, step, value",
+     "  SELECT r.id, r.name, n.name, m.step, m.value\n"
+     "  FROM metric_name n CROSS JOIN run r CROSS JOIN metric m ON m.run_id = r.id AND m.metric_id = n.id\n"
+     "    AND m.step = (SELECT max(l.step) FROM metric l WHERE l.run_id = r.id AND l.metric_id = n.id)"},
+    {"curves", "run_id, run, step, train_loss, test_loss, train_accuracy, test_accuracy",
+     "  SELECT r.id, r.name, m.step,\n"
+     "    max(CASE n.name WHEN 'train_loss' THEN m.value END),\n"
+     "    max(CASE n.name WHEN 'test_loss' THEN m.value END),\n"
+     "    max(CASE n.name WHEN 'train_accuracy' THEN m.value END),\n"
+     "    max(CASE n.name WHEN 'test_accuracy' THEN m.value END)\n"
+     "  FROM run r CROSS JOIN metric_name n CROSS JOIN metric m ON m.run_id = r.id AND m.metric_id = n.id\n"
+     "  WHERE n.name IN ('train_loss', 'test_loss', 'train_accuracy', 'test_accuracy')\n"
+     "  GROUP BY r.id, r.name, m.step"},
+    {"run_summary",
+     "run_id, uid, run, method, split_id, op, p, train_fraction, seed, status, step, step_unit,\n"
+     "    wall_seconds, train_accuracy, test_accuracy, memorised_step, grokked_step, delay,\n"
+     "    train_loss, test_loss, circuit_step, cleaned_step",
+     "  SELECT id, uid, name, method, split_id, op, p, train_fraction, seed, status, step, step_unit,\n"
+     "    wall_seconds, train_accuracy, test_accuracy, memorised_step, grokked_step, grokked_step - memorised_step,\n"
+     "    train_loss, test_loss, circuit_step, cleaned_step\n"
+     "  FROM (SELECT r.*, s.op, s.p, s.train_fraction,\n"
+     "      (SELECT l.value FROM latest_metrics l WHERE l.run_id = r.id AND l.name = 'train_accuracy') AS "
+     "train_accuracy,\n"
+     "      (SELECT l.value FROM latest_metrics l WHERE l.run_id = r.id AND l.name = 'test_accuracy') AS "
+     "test_accuracy,\n"
+     "      (SELECT l.value FROM latest_metrics l WHERE l.run_id = r.id AND l.name = 'train_loss') AS train_loss,\n"
+     "      (SELECT l.value FROM latest_metrics l WHERE l.run_id = r.id AND l.name = 'test_loss') AS test_loss,\n"
+     "      (SELECT min(e.step) FROM event e WHERE e.run_id = r.id AND e.kind = 'memorised') AS memorised_step,\n"
+     "      (SELECT min(e.step) FROM event e WHERE e.run_id = r.id AND e.kind = 'grokked') AS grokked_step,\n"
+     "      (SELECT min(e.step) FROM event e WHERE e.run_id = r.id AND e.kind = 'circuit') AS circuit_step,\n"
+     "      (SELECT min(e.step) FROM event e WHERE e.run_id = r.id AND e.kind = 'cleaned') AS cleaned_step\n"
+     "    FROM run r JOIN split s ON s.id = r.split_id)"},
+    {"split_mates", "split_id, run_a, name_a, method_a, run_b, name_b, method_b",
+     "  SELECT a.split_id, a.id, a.name, a.method, b.id, b.name, b.method\n"
+     "  FROM run a JOIN run b ON b.split_id = a.split_id AND b.id > a.id"},
+};
+
+int gk_schema_views(sqlite3 *db, bool own)
+{
+    int rc = SQLITE_OK;
+    for (size_t i = 0; rc == SQLITE_OK && i < sizeof VIEWS / sizeof *VIEWS; i++) {
+        const view *v = &VIEWS[i];
+        char *sql = own ? sqlite3_mprintf("CREATE TEMP VIEW %s(%s) AS\n%s", v->name, v->columns, v->select)
+                        : sqlite3_mprintf("DROP VIEW IF EXISTS %s; CREATE VIEW %s(%s) AS\n%s", v->name, v->name,
+                                          v->columns, v->select);
+        rc = sql ? sqlite3_exec(db, sql, NULL, NULL, NULL) : SQLITE_NOMEM;
+        sqlite3_free(sql);
+    }
+    return rc;
+}
 
 int gk_schema_create(sqlite3 *db)
 {
     int rc = sqlite3_exec(db, TABLES, NULL, NULL, NULL);
-    if (rc == SQLITE_OK) rc = sqlite3_exec(db, VIEWS, NULL, NULL, NULL);
+    if (rc == SQLITE_OK) rc = gk_schema_views(db, false);
     if (rc != SQLITE_OK) return rc;
     char numbers[200];
     snprintf(numbers, sizeof numbers,

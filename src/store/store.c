@@ -1,6 +1,7 @@
 /* store.c: opening, closing and transactions. A file is made, or refused with one line that says why, before anything
  * else of the room sees it. */
 #include "metrics.h"
+#include "migrate.h"
 #include "schema.h"
 #include "store.h"
 
@@ -213,7 +214,10 @@ static int check_ours(gk_store *s)
         return gk_error(GK_BUSY,
                         "%s: was made by a newer groklab (database version %lld, this program knows %d); use that one",
                         s->path, (long long)version, GK_USER_VERSION);
-    return GK_OK;
+    if (version == GK_USER_VERSION) return GK_OK;
+    if (s->write) return gk_migrate(s, version);
+    rc = gk_schema_views(s->db, true);
+    return rc == SQLITE_OK ? GK_OK : gk_db_fail(s, rc, "opening");
 }
 
 /* Switching the journal needs the file alone for a moment, and SQLite does not call the busy handler for it. Where WAL
