@@ -1,5 +1,5 @@
 /* net.c: what the two networks share: settings, flat vectors, the order of an epoch, tensors and their return. */
-#include "nets.h"
+#include "adamw.h"
 
 #include <assert.h>
 #include <math.h>
@@ -142,7 +142,7 @@ int net_epoch(net *n, gk_model *m, net_gradient *gradient, double *train_loss)
         if (code != GK_OK) return code;
         if (!isfinite(loss)) return net_diverged(n, loss);
         sum += loss * rows;
-        const net_rates rates = net_rate(n, (*n->updates)++);
+        const net_rates rates = net_rates_at(n, (*n->updates)++);
         net_adamw(n->w, n->m, n->v, n->g, n->size, &rates);
     }
     n->epoch++;

@@ -24,11 +24,12 @@ typedef GK_REAL real;
 #define net_epoch             NAME(gk_net_epoch)
 #define net_widen             NAME(gk_net_widen)
 #define net_narrow            NAME(gk_net_narrow)
-#define net_rate              NAME(gk_net_rate)
 #define net_activate          NAME(gk_net_activate)
 #define net_activate_backward NAME(gk_net_activate_backward)
 #define net_activation_slope  NAME(gk_net_activation_slope)
 #define net_loss_rows         NAME(gk_net_loss_rows)
+#define net_loss_columns      NAME(gk_net_loss_columns)
+#define net_score_columns     NAME(gk_net_score_columns)
 #define net_score_rows        NAME(gk_net_score_rows)
 #define net_score_add         NAME(gk_net_score_add)
 #define net_mlp_table         NAME(gk_mlp_table)
@@ -118,15 +119,7 @@ int net_epoch(net *n, gk_model *m, net_gradient *gradient, double *train_loss);
 
 /* ---- adamw.c ---- */
 
-typedef struct net_rates { /* of one update, as PyTorch's AdamW forms them */
-    real keep;             /* 1 - lr decay */
-    real beta1, beta2, one_beta1, one_beta2, eps;
-    real step; /* lr / (1 - beta1^t) */
-    real root; /* 1 / sqrt(1 - beta2^t) */
-} net_rates;
-
-/* The rates of update number `updates` (from 0, whose warmed-up learning rate is 0 when there is a warm-up). */
-net_rates net_rate(const net *n, int64_t updates);
+typedef struct net_rates net_rates; /* adamw.h */
 /* w, m, v [count] after one update with gradient g. */
 void net_adamw(real *w, real *m, real *v, const real *g, size_t count, const net_rates *r);
 
@@ -148,6 +141,15 @@ double net_loss_rows(const net *n, real *dout, const real *out, int ld, const in
 void net_score_rows(const net *n, gk_score *sum, const real *out, int ld, const int32_t *cells, int rows);
 /* total += part / cells */
 void net_score_add(gk_score *total, const gk_score *part, int cells);
+
+/* ---- loss_columns.c: the same losses of columns: output c of example i at out[c * ld + i]; whole vectors ---- */
+
+/* Sum of the losses of columns 0..n-1 of `columns` (n may be less than 1); out becomes scale times its derivative, 0
+ * from column n on. labels [columns] are all in range. */
+double net_loss_columns(const net *n, real *out, ptrdiff_t ld, const int32_t *labels, int count, int columns,
+                        double scale);
+/* Adds the scores of columns 0..count-1; may write to out. */
+void net_score_columns(const net *n, gk_score *sum, real *out, ptrdiff_t ld, const int32_t *labels, int count);
 
 static inline void net_gemm(bool ta, bool tb, int m, int n, int k, real alpha, const real *a, int lda, const real *b,
                             int ldb, real beta, real *c, int ldc)

@@ -5,8 +5,9 @@
 
 #include "vector.h"
 
-#define tile_panel  NAME(gk_tile_panel)
-#define tile_panels NAME(gk_tile_panels)
+#define tile_panel   NAME(gk_tile_panel)
+#define tile_panels  NAME(gk_tile_panels)
+#define tile_columns NAME(gk_tile_columns)
 
 /* A [m, k] by two strides: element (r, s) is a[r * row + s * step]. */
 typedef struct tile_left {
@@ -24,5 +25,7 @@ typedef struct tile_right {
 void tile_panel(real *c, ptrdiff_t ldc, tile_left a, tile_right b, int m, int k, bool add);
 /* The same for the panels from..to-1 of c and of a row-major b. */
 void tile_panels(real *c, ptrdiff_t ldc, tile_left a, tile_right b, int m, int k, int from, int to, bool add);
+/* The same for any multiple of VEC columns. */
+void tile_columns(real *c, ptrdiff_t ldc, tile_left a, tile_right b, int m, int k, int columns, bool add);
 
 #endif

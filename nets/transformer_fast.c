@@ -62,10 +62,10 @@ static void pass(const gk_model *m, int n, int thread, int threads, double scale
         const int here = net_rows(n, tile * TF_PAIRS, TF_PAIRS);
         tf_pairs_forward(m, k, f->sorted + tile * TF_PAIRS, here);
         if (scale > 0) {
-            k->loss += net_loss_columns(&m->n, k->logits, k->label, here, scale);
+            k->loss += net_loss_columns(&m->n, k->logits, TF_PAIRS, k->label, here, TF_PAIRS, scale);
             tf_pairs_backward(m, k);
         } else {
-            net_score_columns(&m->n, &k->score, k->logits, k->label, here);
+            net_score_columns(&m->n, &k->score, k->logits, TF_PAIRS, k->label, here);
         }
     }
 }

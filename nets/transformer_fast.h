@@ -82,8 +82,6 @@ struct tf_fast {
 #define tf_pairs_clear     NAME(gk_tf_pairs_clear)
 #define tf_pairs_forward   NAME(gk_tf_pairs_forward)
 #define tf_pairs_backward  NAME(gk_tf_pairs_backward)
-#define net_loss_columns   NAME(gk_net_loss_columns)
-#define net_score_columns  NAME(gk_net_score_columns)
 
 /* ---- transformer_fast.c ---- */
 /* Takes the fast form's memory; NULL while the pool counts. */
@@ -105,12 +103,5 @@ void tf_pairs_clear(tf_pairs *k, const tf_sizes *s, const tf_tables *t);
 void tf_pairs_forward(const gk_model *m, tf_pairs *k, const int32_t *cells, int n);
 /* From the gradient in k->logits to k's sums. */
 void tf_pairs_backward(const gk_model *m, tf_pairs *k);
-
-/* ---- losses of columns: out [classes, TF_PAIRS], pair i in column i ---- */
-
-/* Sum of the losses of columns 0..n-1; out becomes scale times its derivative, 0 from column n on. */
-double net_loss_columns(const net *nn, real *out, const int32_t *labels, int n, double scale);
-/* Adds the scores of columns 0..n-1; may write to out. */
-void net_score_columns(const net *nn, gk_score *sum, real *out, const int32_t *labels, int n);
 
 #endif

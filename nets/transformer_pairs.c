@@ -82,18 +82,21 @@ static void attention_backward(const gk_model *m, tf_pairs *k)
 /* rows [TF_PAIRS, PANEL]: base + sum_h a_0h t0_h(x) + a_1h t1_h(y), panel j */
 static void gather_forward(real *rows, const gk_model *m, const tf_pairs *k, int j)
 {
-    const tf_tables *t = &m->fast->t;
-    const ptrdiff_t head = (ptrdiff_t)t->rows * PANEL, at = (ptrdiff_t)j * m->s.heads * head;
-    for (int i = 0; i < TF_PAIRS; i++) {
-        const real *x = t->t0 + at + (ptrdiff_t)k->x[i] * PANEL, *y = t->t1 + at + (ptrdiff_t)k->y[i] * PANEL;
-        const real *a = k->a + i;
+    const int heads = m->s.heads;
+    const ptrdiff_t head = (ptrdiff_t)m->fast->t.rows * PANEL, at = (ptrdiff_t)j * heads * head;
+    const real *t0 = m->fast->t.t0 + at, *t1 = m->fast->t.t1 + at, *base = m->fast->t.base + (ptrdiff_t)j * PANEL;
+    for (ptrdiff_t i = 0; i < TF_PAIRS; i++) {
+        const real *x = t0 + (ptrdiff_t)k->x[i] * PANEL, *y = t1 + (ptrdiff_t)k->y[i] * PANEL, *a = k->a + i;
         vec z[TILE_VECS];
 #pragma GCC unroll 4
-        for (int c = 0; c < TILE_VECS; c++) z[c] = vec_load(t->base + j * PANEL + c * VEC);
-        for (int h = 0; h < m->s.heads; h++, x += head, y += head, a += 2 * TF_PAIRS) {
+        for (int c = 0; c < TILE_VECS; c++) z[c] = vec_load(base + c * VEC);
+        for (int h = 0; h < heads; h++, x += head, y += head, a += 2 * TF_PAIRS) {
+            const vec on_x = vec_of(a[0]), on_y = vec_of(a[TF_PAIRS]);
 #pragma GCC unroll 4
-            for (int c = 0; c < TILE_VECS; c++)
-                z[c] += a[0] * vec_load(x + c * VEC) + a[TF_PAIRS] * vec_load(y + c * VEC);
+            for (int c = 0; c < TILE_VECS; c++) {
+                z[c] += on_x * vec_load(x + c * VEC);
+                z[c] += on_y * vec_load(y + c * VEC);
+            }
         }
 #pragma GCC unroll 4
         for (int c = 0; c < TILE_VECS; c++) vec_store(rows + i * PANEL + c * VEC, z[c]);
@@ -105,35 +108,38 @@ static void gather_forward(real *rows, const gk_model *m, const tf_pairs *k, int
 static void scatter_head(const gk_model *m, tf_pairs *k, const real *drows, int j, int h)
 {
     /* rows = base + sum_h a_0h t0_h(x) + a_1h t1_h(y) */
-    const tf_tables *t = &m->fast->t;
-    const ptrdiff_t at = ((ptrdiff_t)j * m->s.heads + h) * t->rows * PANEL;
+    const ptrdiff_t at = ((ptrdiff_t)j * m->s.heads + h) * m->fast->t.rows * PANEL;
+    const int32_t *xs = k->x, *ys = k->y;
     const real *a0 = k->a + (ptrdiff_t)h * 2 * TF_PAIRS, *a1 = a0 + TF_PAIRS;
+    const real *t0 = m->fast->t.t0 + at, *t1 = m->fast->t.t1 + at;
+    real *dt0 = k->dt0 + at, *dt1 = k->dt1 + at;
     real *dots0 = k->dots + (ptrdiff_t)h * 2 * TF_PAIRS * VEC, *dots1 = dots0 + TF_PAIRS * VEC;
     for (int i = 0; i < TF_PAIRS;) {
-        const int x = k->x[i];
+        const ptrdiff_t x = xs[i];
         vec row[TILE_VECS], sum[TILE_VECS];
 #pragma GCC unroll 4
         for (int c = 0; c < TILE_VECS; c++) {
-            row[c] = vec_load(t->t0 + at + (ptrdiff_t)x * PANEL + c * VEC);
-            sum[c] = vec_load(k->dt0 + at + (ptrdiff_t)x * PANEL + c * VEC);
+            row[c] = vec_load(t0 + x * PANEL + c * VEC);
+            sum[c] = vec_load(dt0 + x * PANEL + c * VEC);
         }
-        for (; i < TF_PAIRS && k->x[i] == x; i++) {
-            const real *y = t->t1 + at + (ptrdiff_t)k->y[i] * PANEL;
-            real *dy = k->dt1 + at + (ptrdiff_t)k->y[i] * PANEL;
-            vec dot0 = vec_of(0), dot1 = vec_of(0);
+        do {
+            const real *d = drows + (ptrdiff_t)i * PANEL, *y = t1 + (ptrdiff_t)ys[i] * PANEL;
+            real *dy = dt1 + (ptrdiff_t)ys[i] * PANEL;
+            const vec on_x = vec_of(a0[i]), on_y = vec_of(a1[i]);
+            vec dot0 = vec_load(dots0 + (ptrdiff_t)i * VEC), dot1 = vec_load(dots1 + (ptrdiff_t)i * VEC);
 #pragma GCC unroll 4
             for (int c = 0; c < TILE_VECS; c++) {
-                const vec d = vec_load(drows + i * PANEL + c * VEC);
-                sum[c] += a0[i] * d;
-                dot0 += d * row[c];
-                dot1 += d * vec_load(y + c * VEC);
-                vec_store(dy + c * VEC, vec_load(dy + c * VEC) + a1[i] * d);
+                const vec part = vec_load(d + c * VEC);
+                sum[c] += on_x * part;
+                dot0 += row[c] * part;
+                dot1 += vec_load(y + c * VEC) * part;
+                vec_store(dy + c * VEC, vec_load(dy + c * VEC) + on_y * part);
             }
-            vec_store(dots0 + i * VEC, vec_load(dots0 + i * VEC) + dot0);
-            vec_store(dots1 + i * VEC, vec_load(dots1 + i * VEC) + dot1);
-        }
+            vec_store(dots0 + (ptrdiff_t)i * VEC, dot0);
+            vec_store(dots1 + (ptrdiff_t)i * VEC, dot1);
+        } while (++i < TF_PAIRS && xs[i] == x);
 #pragma GCC unroll 4
-        for (int c = 0; c < TILE_VECS; c++) vec_store(k->dt0 + at + (ptrdiff_t)x * PANEL + c * VEC, sum[c]);
+        for (int c = 0; c < TILE_VECS; c++) vec_store(dt0 + x * PANEL + c * VEC, sum[c]);
     }
 }
 

@@ -10,16 +10,16 @@
 
 #if defined(GK_ISA_v4)
 #define VEC_BYTES 64
-enum { TILE_VECS = 4 }; /* 32 registers: 6 x 4 sums, 4 of B, and A from memory */
+#define TILE_VECS 4 /* 32 registers: 6 x 4 sums, 4 of B, and A from memory */
 #elif defined(GK_ISA_v3)
 #define VEC_BYTES 32
-enum { TILE_VECS = 2 }; /* 16 registers: 6 x 2 sums */
+#define TILE_VECS 2 /* 16 registers: 6 x 2 sums */
 #elif defined(__aarch64__)
 #define VEC_BYTES 16
-enum { TILE_VECS = 4 };
+#define TILE_VECS 4
 #else
 #define VEC_BYTES 16
-enum { TILE_VECS = 2 };
+#define TILE_VECS 2
 #endif
 #ifdef GK_REAL_f32
 #define VEC (VEC_BYTES / 4) /* lanes */
