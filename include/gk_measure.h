@@ -21,7 +21,8 @@ typedef struct gk_reference {
 typedef struct gk_probe gk_probe;
 
 /* A probe looks at one model at one step. method, model, split and config are borrowed. */
-int gk_probe_new(gk_probe **out, const gk_method *method, gk_model *model, const gk_split *split, const gk_config *config);
+int gk_probe_new(gk_probe **out, const gk_method *method, gk_model *model, const gk_split *split,
+                 const gk_config *config);
 void gk_probe_free(gk_probe *probe);
 /* The model moved on: forget what was computed, keep the memory. */
 void gk_probe_renew(gk_probe *probe);
@@ -40,20 +41,20 @@ typedef struct gk_sink {
 } gk_sink;
 
 typedef struct gk_measure {
-    const char *family;           /* e.g. structure, outputs, weights */
-    const gk_metric_name *names;  /* ended by a NULL name */
-    bool by_default;              /* computed at measure_every without asking */
-    bool needs_reference;         /* waits for the final model */
+    const char *family;          /* e.g. structure, outputs, weights */
+    const gk_metric_name *names; /* ended by a NULL name */
+    bool by_default;             /* computed at measure_every without asking */
+    bool needs_reference;        /* waits for the final model */
     /* GK_OK also when the family is not defined for this method or task: it then emits nothing. */
     int (*compute)(gk_probe *probe, const gk_reference *reference, const gk_sink *sink);
 } gk_measure;
 
-/* The raw and derived feature matrices of the model, borrowed from the probe until it is renewed: raw kinds of the method,
- * and sqrt_agop. NULL with an error line on failure. *n gets the size. */
+/* The raw and derived feature matrices of the model, borrowed from the probe until it is renewed: raw kinds of the
+ * method, and sqrt_agop. NULL with an error line on failure. *n gets the size. */
 const double *gk_probe_feature(gk_probe *probe, const char *kind, int *n);
 
-/* Emits through `sink->matrix` the matrices kept by default, where they exist: agop, sqrt_agop (not of a machine with a metric:
- * there it is the next metric), nfm, metric. */
+/* Emits through `sink->matrix` the matrices kept by default, where they exist: agop, sqrt_agop (not of a machine with a
+ * metric: there it is the next metric), nfm, metric. */
 int gk_measure_matrices(gk_probe *probe, const gk_sink *sink);
 
 /* Emits agop_alignment, _nodiag and _block of a stored feature matrix [n,n] against the run's final one. */
@@ -93,15 +94,15 @@ gk_phases gk_phases_of(const gk_curve *train_accuracy, const gk_curve *test_accu
                        const gk_curve *weight_norm);
 
 /* ---- the families, one table each; the list is in src/registry.c ---- */
-extern const gk_measure gk_measure_weights;        /* squared norm */
-extern const gk_measure gk_measure_structure;      /* section 3 */
+extern const gk_measure gk_measure_weights;   /* squared norm */
+extern const gk_measure gk_measure_structure; /* section 3 */
 extern const gk_measure gk_measure_nfa;
-extern const gk_measure gk_measure_losses;         /* full losses, output_scale */
-extern const gk_measure gk_measure_gini;           /* section 4, without a reference */
-extern const gk_measure gk_measure_alignment;      /* needs reference->final_m */
-extern const gk_measure gk_measure_progress;       /* restricted and excluded losses; needs the key frequencies */
-extern const gk_measure gk_measure_key;            /* logit_fve, cos_coefficient, wl_residual; needs the key frequencies */
-extern const gk_measure gk_measure_neurons;        /* on request */
+extern const gk_measure gk_measure_losses;    /* full losses, output_scale */
+extern const gk_measure gk_measure_gini;      /* section 4, without a reference */
+extern const gk_measure gk_measure_alignment; /* needs reference->final_m */
+extern const gk_measure gk_measure_progress;  /* restricted and excluded losses; needs the key frequencies */
+extern const gk_measure gk_measure_key;       /* logit_fve, cos_coefficient, wl_residual; needs the key frequencies */
+extern const gk_measure gk_measure_neurons;   /* on request */
 extern const gk_measure gk_measure_weight_tensors; /* on request */
 extern const gk_measure gk_measure_ablation;       /* on request: measure --ablate */
 extern const gk_measure gk_measure_enforced;       /* on request: a kernel machine refitted on its circulant metric */

@@ -12,7 +12,7 @@
 #include "gk_base.h"
 
 typedef struct gk_grouping {
-    int n;       /* rows and columns of the block */
+    int n; /* rows and columns of the block */
     int modulus;
     const int32_t *row, *column; /* [n] keys in 0..modulus-1, or -1 to drop */
 } gk_grouping;
@@ -40,20 +40,20 @@ gk_ordering gk_best_ordering(const double *a, int lda, int p, gk_circularity *be
 /* out [p-1,p-1] = a in discrete-log order (rows and columns by powers of the smallest primitive root), 0 dropped. */
 int gk_reorder_dlog(double *out, const double *a, int lda, int p);
 
-/* The grouping of a task z = u(x) + v(y) (dlog NULL) or z = u(x) v(y) (dlog [p] of the prime p): entries of the block (rows:
- * second input y, columns: x) with equal v(y) - u(x), over exponents for a product. Fills keys [2*p], row keys first, and
- * points g at them. control: v(y) + u(x), the wrong orientation. */
+/* The grouping of a task z = u(x) + v(y) (dlog NULL) or z = u(x) v(y) (dlog [p] of the prime p): entries of the block
+ * (rows: second input y, columns: x) with equal v(y) - u(x), over exponents for a product. Fills keys [2*p], row keys
+ * first, and points g at them. control: v(y) + u(x), the wrong orientation. */
 void gk_form_grouping(gk_grouping *g, int32_t *keys, int p, const int32_t *u, const int32_t *v, const int32_t *dlog,
                       bool control);
 
 /* Random-circulant features (Mallinar et al. 2024, section 5): out [2n,2n] = M*^power, negative eigenvalues clipped, of
- * M* = [[A, C'], [C, A]], A = I - 11'/n, C[i,j] = c[(row_i - column_j) mod m] with c uniform on [0,1)^m drawn from `r`; a
- * dropped row or column of C is 0. power 1/2 is the metric of a kernel machine, 1/4 what a network's inputs are multiplied
- * by. The errors of gk_sym_power. */
+ * M* = [[A, C'], [C, A]], A = I - 11'/n, C[i,j] = c[(row_i - column_j) mod m] with c uniform on [0,1)^m drawn from `r`;
+ * a dropped row or column of C is 0. power 1/2 is the metric of a kernel machine, 1/4 what a network's inputs are
+ * multiplied by. The errors of gk_sym_power. */
 int gk_circulant_features(double *out, const gk_grouping *g, gk_random *r, double power);
 
-/* Projects M [2n,2n] in place on the structure that learnt metrics tend to (Mallinar et al. 2024, section 5): off-diagonal
- * blocks circulant by g, diagonal blocks a I + b 11' each. Entries of dropped rows and columns stay. */
+/* Projects M [2n,2n] in place on the structure that learnt metrics tend to (Mallinar et al. 2024, section 5):
+ * off-diagonal blocks circulant by g, diagonal blocks a I + b 11' each. Entries of dropped rows and columns stay. */
 void gk_circulant_enforce(double *m, const gk_grouping *g);
 
 #endif

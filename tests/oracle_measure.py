@@ -1,6 +1,6 @@
 """Oracle of the measures: plain NumPy float64, dense projections and explicit sums, nothing of the library.
 
-Writes tests/fixtures/measure.csv: op,p,kind,name,value. The models are tables of Philox numbers that tests/test_measure.c
+Writes tests/fixtures/measure.csv: op,p,kind,name,value. The models are tables of Philox numbers that tests/measure.h
 builds in the same way; kind is net (attention, cross entropy), mlp (squared error) or rfm (outputs and a metric only).
 """
 import itertools
@@ -140,12 +140,15 @@ class Model:
         self.wl += np.cos(2 * np.pi * 2 * a / p)[:, None]
         x, y = np.divmod(np.arange(p * p), p)
         self.base += np.cos(2 * np.pi * 2 * (x[:, None] + y[:, None] - a) / p)
-        # neuron 0 is nearly one frequency (not wholly: over discrete logarithms all its frequencies would tie), 1 is silent
-        self.neurons[:, 0] = 0.3 * self.neurons[:, 0] + np.cos(2 * np.pi * (x + y) / p) + 0.5 * np.sin(2 * np.pi * x / p) + 2
+        # neuron 0 is near one frequency (not wholly: over discrete logarithms all would tie), 1 is silent, 2 has .6 of
+        # its energy on the frequency without a sine where p is even
+        turn = 2 * np.pi / p
+        self.neurons[:, 0] = 0.3 * self.neurons[:, 0] + np.cos(turn * (x + y)) + 0.5 * np.sin(turn * x) + 2
         self.neurons[:, 1] = 0.1
-        self.neurons[:, 2] += 0.35 * (-1.0) ** (x + y)  # for even p the frequency without a sine, .6 of the energy
+        self.neurons[:, 2] += 0.35 * (-1.0) ** (x + y)
         self.w_u = self.w_u.astype(np.float32).astype(float)
-        self.weights = {"base": self.base, "out.weight": self.wl, "blocks.0.mlp.b_out": self.b_out, "unembed.W_U": self.w_u}
+        self.weights = {"base": self.base, "out.weight": self.wl, "blocks.0.mlp.b_out": self.b_out}
+        self.weights["unembed.W_U"] = self.w_u
         self.squared, self.heads = kind != "net", 2 if kind == "net" else 0
 
     def draw(self, *shape):

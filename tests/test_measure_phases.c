@@ -8,7 +8,8 @@ typedef struct curves {
     double train[N], test[N], hidden[N], norm[N];
 } curves;
 
-/* Steps 0, 100, ..: memorised at 1400, hidden falls around 7000, test accuracy rises at 10000, the norm has fallen by 14000. */
+/* Steps 0, 100, ..: memorised at 1400, hidden falls around 7000, test accuracy rises at 10000, the norm has fallen by
+ * 14000. */
 static void like_the_paper(curves *c)
 {
     for (int i = 0; i < N; i++) {

@@ -4,7 +4,8 @@
 
 #include "gk_lab.h"
 
-static const double TOLERANCE = 1e-6; /* the weights have 12 digits; sqrt_agop takes the root of rounding in null directions */
+static const double TOLERANCE =
+    1e-6; /* the weights have 12 digits; sqrt_agop takes the root of rounding in null directions */
 enum { P = 7 };
 
 typedef struct trained {
