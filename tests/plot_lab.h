@@ -27,7 +27,7 @@ static cairo_status_t lab_read(void *closure, unsigned char *data, unsigned leng
 }
 
 /* The figure as an image, through its PNG bytes. */
-static cairo_surface_t *lab_image(const gk_plot_figure *f)
+static inline cairo_surface_t *lab_image(const gk_plot_figure *f)
 {
     unsigned char *bytes = NULL;
     size_t n = 0;
@@ -40,7 +40,7 @@ static cairo_surface_t *lab_image(const gk_plot_figure *f)
 }
 
 /* 0xRRGGBB at a place in points. */
-static unsigned lab_pixel(cairo_surface_t *image, double x, double y)
+static inline unsigned lab_pixel(cairo_surface_t *image, double x, double y)
 {
     int i = (int)floor(y * DPI / 72), j = (int)floor(x * DPI / 72);
     assert_in_range(i, 0, cairo_image_surface_get_height(image) - 1);
@@ -50,7 +50,7 @@ static unsigned lab_pixel(cairo_surface_t *image, double x, double y)
     return v & 0xFFFFFF;
 }
 
-static bool lab_near(unsigned a, unsigned b, int tolerance)
+static inline bool lab_near(unsigned a, unsigned b, int tolerance)
 {
     for (int shift = 0; shift < 24; shift += 8)
         if (abs((int)(a >> shift & 255) - (int)(b >> shift & 255)) > tolerance) return false;
