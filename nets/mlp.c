@@ -1,5 +1,5 @@
 /* mlp.c: the two-layer network as a method. */
-#include "mlp.h"
+#include "mlp_fast.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -17,6 +17,7 @@ static const gk_key keys[] = {
     {"width", GK_KEY_INT, "256", 1, 65536, NULL, "hidden neurons (the paper's 1024 take four times as long)"},
     {"activation", GK_KEY_CHOICE, "quadratic", 0, 0, "quadratic|relu|gelu|swish|softplus", "of the hidden layer"},
     {"loss", GK_KEY_CHOICE, "mse", 0, 0, "mse|cross_entropy", "training loss"},
+    {"form", GK_KEY_CHOICE, "fast", 0, 0, "fast|plain", "fast: one pass over blocks of neurons; plain: layer by layer"},
     {"batch_size", GK_KEY_INT, "32", 0, 1e9, NULL, "examples per update; 0: all"},
     {"warmup", GK_KEY_INT, "0", 0, 1e12, NULL, "updates over which the learning rate rises from 0"},
     NET_KEYS,
@@ -60,6 +61,7 @@ static void memory(gk_model *m)
         if (work) work[t] = k;
     }
     m->work = work;
+    m->fast = m->plain ? NULL : mlp_fast_take(pool, m);
 }
 
 static void uniform(real *w, size_t count, double bound, gk_random *r)
@@ -80,6 +82,7 @@ static int init(gk_model **out, const gk_config *config, const gk_split *split)
     if (!m) return GK_FAILED;
     net_read(&m->n, config, split, split->task.p);
     m->width = (int)gk_config_int(config, "width");
+    m->plain = gk_config_is(config, "form", "plain");
     memory(m);
     if (gk_pool_alloc(&m->n.pool) != GK_OK) {
         free_model(m);
@@ -91,6 +94,7 @@ static int init(gk_model **out, const gk_config *config, const gk_split *split)
     const size_t p = (size_t)m->n.p, width = (size_t)m->width;
     uniform(m->w.w1, width * 2 * p, m->n.init_scale / sqrt(2.0 * (double)p), &r);
     uniform(m->w.w2, p * width, m->n.init_scale / sqrt((double)width), &r);
+    if (m->fast) mlp_fast_pack(m);
     *out = m;
     return GK_OK;
 }
@@ -127,9 +131,8 @@ static void gradient_part(const gk_model *m, int t, const int32_t *cells, int n)
     }
 }
 
-static int gradient(gk_model *m, const int32_t *cells, int n, bool plain, double *loss)
+static void gradient_plain(gk_model *m, const int32_t *cells, int n, double *loss)
 {
-    (void)plain;
     const int threads = m->n.threads;
 #pragma omp parallel for schedule(static, 1) num_threads(threads)
     for (int t = 0; t < threads; t++) gradient_part(m, t, cells, n);
@@ -139,16 +142,37 @@ static int gradient(gk_model *m, const int32_t *cells, int n, bool plain, double
         const real *part = m->work[t].flat;
         for (size_t i = 0; i < m->n.size; i++) m->n.g[i] += part[i];
     }
+}
+
+/* The flat weights, brought up to date. */
+static const mlp_weights *weights(gk_model *m)
+{
+    if (m->fast) mlp_fast_settle(m);
+    return &m->w;
+}
+
+static int gradient(gk_model *m, const int32_t *cells, int n, bool plain, double *loss)
+{
+    if (plain || !m->fast) {
+        weights(m);
+        gradient_plain(m, cells, n, loss);
+    } else {
+        mlp_fast_gradient(m, cells, n, loss);
+    }
     return GK_OK;
 }
 
 static int step(gk_model *m, double *train_loss)
 {
-    return net_epoch(&m->n, m, gradient, train_loss);
+    return m->fast ? mlp_fast_epoch(m, train_loss) : net_epoch(&m->n, m, gradient, train_loss);
 }
 
 static int score(gk_model *m, const int32_t *cells, int n, gk_score *out)
 {
+    if (m->fast) {
+        mlp_fast_score(m, cells, n, out);
+        return GK_OK;
+    }
     const int threads = m->n.threads;
 #pragma omp parallel for schedule(static, 1) num_threads(threads)
     for (int t = 0; t < threads; t++) {
@@ -171,6 +195,7 @@ static int score(gk_model *m, const int32_t *cells, int n, gk_score *out)
 static int predict(gk_model *m, const int32_t *cells, int n, double *out)
 {
     mlp_work *k = &m->work[0];
+    weights(m);
     for (int from = 0; from < n; from += MLP_BLOCK) {
         const int rows = net_rows(n, from, MLP_BLOCK);
         forward(m, k, cells + from, rows);
@@ -182,6 +207,7 @@ static int predict(gk_model *m, const int32_t *cells, int n, double *out)
 static int neurons(gk_model *m, const int32_t *cells, int n, double *out)
 {
     mlp_work *k = &m->work[0];
+    weights(m);
     for (int from = 0; from < n; from += MLP_BLOCK) {
         const int rows = net_rows(n, from, MLP_BLOCK);
         forward(m, k, cells + from, rows);
@@ -194,10 +220,11 @@ static int from_neurons(gk_model *m, const int32_t *cells, int n, const double *
 {
     (void)cells; /* there is no path around the neurons */
     mlp_work *k = &m->work[0];
+    const mlp_weights *w = weights(m);
     for (int from = 0; from < n; from += MLP_BLOCK) {
         const int rows = net_rows(n, from, MLP_BLOCK);
         net_narrow(k->a, given + (ptrdiff_t)from * m->width, (size_t)rows * (size_t)m->width);
-        mlp_readout_forward(k->out, k->a, m->w.w2, rows, m->n.p, m->width);
+        mlp_readout_forward(k->out, k->a, w->w2, rows, m->n.p, m->width);
         net_widen(out + (ptrdiff_t)from * m->n.p, k->out, (size_t)rows * (size_t)m->n.p);
     }
     return GK_OK;
@@ -205,7 +232,7 @@ static int from_neurons(gk_model *m, const int32_t *cells, int n, const double *
 
 static int neuron_logit(gk_model *m, double *out)
 {
-    net_widen(out, m->w.w2, (size_t)m->n.p * (size_t)m->width);
+    net_widen(out, weights(m)->w2, (size_t)m->n.p * (size_t)m->width);
     return GK_OK;
 }
 
@@ -222,10 +249,11 @@ static int embed_rows(gk_model *m)
 static int embed(gk_model *m, double *out)
 {
     const ptrdiff_t p = m->n.p, rows = m->width;
+    const real *w1 = weights(m)->w1;
     for (ptrdiff_t k = 0; k < rows; k++) {
         for (ptrdiff_t a = 0; a < p; a++) {
-            out[k * p + a] = (double)m->w.w1[k * 2 * p + a];
-            out[(rows + k) * p + a] = (double)m->w.w1[k * 2 * p + p + a];
+            out[k * p + a] = (double)w1[k * 2 * p + a];
+            out[(rows + k) * p + a] = (double)w1[k * 2 * p + p + a];
         }
     }
     return GK_OK;
@@ -245,12 +273,21 @@ static int without_head(gk_model *m, const int32_t *cells, int n, int head, doub
 
 static int tensors(gk_model *m, gk_tensor_set set, gk_tensor *out)
 {
+    weights(m);
     return net_tensors(&m->n, set, out);
 }
 
 static int loaded(gk_model *m, gk_tensor_set set, int64_t at)
 {
-    return net_loaded(&m->n, set, at);
+    const int code = net_loaded(&m->n, set, at);
+    if (code == GK_OK && m->fast && set != GK_GRADIENTS) mlp_fast_pack(m);
+    return code;
+}
+
+static int feature(gk_model *m, const char *kind, double *out)
+{
+    weights(m);
+    return mlp_feature(m, kind, out);
 }
 
 static int feature_size(gk_model *m, const char *kind)
@@ -271,7 +308,7 @@ const gk_method net_mlp_table = {
     .tensors = tensors,
     .loaded = loaded,
     .feature_kinds = mlp_feature_kinds,
-    .feature = mlp_feature,
+    .feature = feature,
     .feature_size = feature_size,
     .free = free_model,
     .gradient = gradient,

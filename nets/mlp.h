@@ -20,11 +20,15 @@ typedef struct mlp_work { /* one thread's */
     gk_score score;
 } mlp_work;
 
+typedef struct mlp_fast mlp_fast; /* mlp_fast.h */
+
 struct gk_model {
     net n;
     int width;
     mlp_weights w;
     mlp_work *work; /* [threads] */
+    bool plain;     /* training takes the plain form; the fast one has no memory then */
+    mlp_fast *fast; /* or NULL */
 };
 
 #define mlp_gather_forward   NAME(gk_mlp_gather_forward)

@@ -58,6 +58,7 @@ static void resume_goes_on_to_the_same_bits(void **state)
         check_resume("mlp", type ? GK_F64 : GK_F32, MLP);
         check_resume("mlp", type ? GK_F64 : GK_F32, "width=24 batch_size=0 threads=2 activation=relu");
         check_resume("mlp", type ? GK_F64 : GK_F32, "width=65 batch_size=32 loss=cross_entropy activation=gelu");
+        check_resume("mlp", type ? GK_F64 : GK_F32, "form=plain width=24 batch_size=7");
         check_resume("transformer", type ? GK_F64 : GK_F32, TRANSFORMER);
         check_resume("transformer", type ? GK_F64 : GK_F32,
                      "form=plain d_model=16 n_heads=4 d_mlp=20 batch_size=13 threads=2");
@@ -97,18 +98,19 @@ static void instruction_sets_and_threads_agree(void **state)
     (void)state;
     variants_agree("mlp", MLP, 1e-9);
     variants_agree("mlp", "width=65 batch_size=0 loss=cross_entropy activation=gelu", 1e-9);
+    variants_agree("mlp", "width=24 form=plain", 1e-9);
     variants_agree("transformer", TRANSFORMER, 1e-9);
     variants_agree("transformer", "form=fast d_model=12 n_heads=4 d_mlp=70 activation=gelu loss=mse batch_size=20",
                    1e-9);
     variants_agree("transformer", "form=plain d_model=16 n_heads=4 d_mlp=20", 1e-9);
 }
 
-/* Largest difference of the two forms' gradients, tensor by tensor, and of their scores. */
-static double difference_of_forms(const char *isa, gk_dtype dtype, const char *settings)
+/* Largest difference of the two forms' gradients, tensor by tensor, and of scores of many and of few cells. */
+static double difference_of_forms(const char *name, const char *isa, gk_dtype dtype, const char *settings)
 {
     assert_int_equal(setenv("GROKLAB_ISA", isa, 1), 0);
     nets_lab lab;
-    nets_lab_open(&lab, nets_lab_method("transformer", dtype), 29, 0.8, 4, settings);
+    nets_lab_open(&lab, nets_lab_method(name, dtype), 29, 0.8, 4, settings);
     assert_int_equal(unsetenv("GROKLAB_ISA"), 0);
     int32_t cells[700];
     for (int i = 0; i < 700; i++) cells[i] = (i * i + 3 * i) % (29 * 29); /* out of order, with repeats */
@@ -124,8 +126,8 @@ static double difference_of_forms(const char *isa, gk_dtype dtype, const char *s
         worst = fmax(worst, nets_lab_difference(grad[0] + at, grad[1] + at, gk_tensor_count(&t[k])));
     worst = fmax(worst, fabs(loss[0] - loss[1]) / loss[1]);
     gk_score all, part, sum = {0, 0, 0};
-    assert_int_equal(lab.method->score(lab.model, cells, 700, &all), GK_OK); /* by the tables */
-    for (int i = 0; i < 700; i += 100) {                                     /* few cells: layer by layer */
+    assert_int_equal(lab.method->score(lab.model, cells, 700, &all), GK_OK);
+    for (int i = 0; i < 700; i += 100) {
         assert_int_equal(lab.method->score(lab.model, cells + i, 100, &part), GK_OK);
         sum.loss += part.loss / 7;
         sum.accuracy += part.accuracy / 7;
@@ -144,18 +146,47 @@ static void fast_form_equals_plain_form(void **state)
 {
     (void)state;
     static const char *const isas[] = {"base", "v3", "v4"};
-    static const char *const settings[] = {
-        "form=fast d_model=24 n_heads=3 d_mlp=70 threads=2",
-        "form=fast d_model=64 n_heads=2 d_mlp=128 loss=mse",
-        "form=fast d_model=10 n_heads=1 d_mlp=33 activation=gelu threads=3",
+    static const char *const cases[][2] = {
+        {"transformer", "form=fast d_model=24 n_heads=3 d_mlp=70 threads=2"},
+        {"transformer", "form=fast d_model=64 n_heads=2 d_mlp=128 loss=mse"},
+        {"transformer", "form=fast d_model=10 n_heads=1 d_mlp=33 activation=gelu threads=3"},
+        {"mlp", "form=fast width=70 threads=2"},
+        {"mlp", "form=fast width=64 activation=relu loss=cross_entropy"},
+        {"mlp", "form=fast width=200 activation=softplus batch_size=0 threads=3"},
+        {"mlp", "form=fast width=30 activation=swish loss=cross_entropy threads=2"},
+        {"mlp", "form=fast width=65 activation=gelu"},
     };
     for (int i = 0; i < 3; i++) {
-        for (int k = 0; k < 3; k++) {
-            const double wide = difference_of_forms(isas[i], GK_F64, settings[k]);
-            const double narrow = difference_of_forms(isas[i], GK_F32, settings[k]);
-            if (!(wide < 1e-12 && narrow < 1e-5)) print_error("%s %s: %g %g\n", isas[i], settings[k], wide, narrow);
+        for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+            const double wide = difference_of_forms(cases[k][0], isas[i], GK_F64, cases[k][1]);
+            const double narrow = difference_of_forms(cases[k][0], isas[i], GK_F32, cases[k][1]);
+            if (!(wide < 1e-12 && narrow < 1e-5)) print_error("%s %s: %g %g\n", isas[i], cases[k][1], wide, narrow);
             assert_true(wide < 1e-12 && narrow < 1e-5);
         }
+    }
+}
+
+/* One epoch of AdamW in both forms, for batches of one chunk, of several, and of all examples. */
+static void fast_epochs_equal_plain_epochs(void **state)
+{
+    (void)state;
+    static const char *const batches[] = {"32", "1", "200", "0"};
+    for (int i = 0; i < 4; i++) {
+        double *weights[2];
+        size_t n = 0;
+        for (int plain = 0; plain < 2; plain++) {
+            nets_lab lab;
+            char settings[128];
+            snprintf(settings, sizeof settings, "width=70 warmup=3 form=%s batch_size=%s threads=2",
+                     plain ? "plain" : "fast", batches[i]);
+            nets_lab_open(&lab, nets_lab_method("mlp", GK_F64), 29, 0.6, 4, settings);
+            steps(&lab, 3);
+            weights[plain] = nets_lab_copy(&lab, GK_STATE, &n);
+            nets_lab_close(&lab);
+        }
+        assert_true(nets_lab_difference(weights[0], weights[1], n) < 1e-11);
+        free(weights[0]);
+        free(weights[1]);
     }
 }
 
@@ -301,15 +332,11 @@ int main(void)
 {
     gk_blas_threads(1);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(resume_goes_on_to_the_same_bits),
-        cmocka_unit_test(instruction_sets_and_threads_agree),
-        cmocka_unit_test(fast_form_equals_plain_form),
-        cmocka_unit_test(same_threads_same_bits),
-        cmocka_unit_test(a_loss_that_is_not_finite_ends_the_run),
-        cmocka_unit_test(looks_inside_are_consistent),
-        cmocka_unit_test(a_removed_head_is_a_zero_head),
-        cmocka_unit_test(odd_heads_are_refused),
-        cmocka_unit_test(the_mlp_groks),
+        cmocka_unit_test(resume_goes_on_to_the_same_bits), cmocka_unit_test(instruction_sets_and_threads_agree),
+        cmocka_unit_test(fast_form_equals_plain_form),     cmocka_unit_test(fast_epochs_equal_plain_epochs),
+        cmocka_unit_test(same_threads_same_bits),          cmocka_unit_test(a_loss_that_is_not_finite_ends_the_run),
+        cmocka_unit_test(looks_inside_are_consistent),     cmocka_unit_test(a_removed_head_is_a_zero_head),
+        cmocka_unit_test(odd_heads_are_refused),           cmocka_unit_test(the_mlp_groks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
