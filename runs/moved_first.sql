@@ -1,0 +1,24 @@
+-- Which measure moved first in each run?
+-- A measure's time is the step at which it has made half of its whole way, from its first value to its last.
+WITH watched AS (
+    SELECT id, name FROM metric_name
+    WHERE name IN ('restricted_loss', 'excluded_loss', 'circulant_deviation', 'circulance', 'agop_alignment_nodiag',
+                   'nfa_correlation_nodiag', 'gini_embed', 'gini_neuron_logit', 'logit_fve', 'wl_residual',
+                   'spectrum_entropy', 'weight_norm_sq', 'train_accuracy', 'test_loss', 'test_accuracy')
+), ends AS (
+    SELECT r.id AS run_id, w.id AS metric_id, w.name,
+           (SELECT m.value FROM metric m WHERE m.run_id = r.id AND m.metric_id = w.id AND m.value IS NOT NULL
+            ORDER BY m.step LIMIT 1) AS first,
+           (SELECT m.value FROM metric m WHERE m.run_id = r.id AND m.metric_id = w.id AND m.value IS NOT NULL
+            ORDER BY m.step DESC LIMIT 1) AS last
+    FROM run r CROSS JOIN watched w
+), halfway AS (
+    SELECT run_id, name, first, last,
+           (SELECT min(m.step) FROM metric m WHERE m.run_id = e.run_id AND m.metric_id = e.metric_id
+            AND abs(m.value - e.first) >= abs(e.last - e.first) / 2) AS step
+    FROM ends e WHERE first <> last
+)
+SELECT s.run, s.method, row_number() OVER (PARTITION BY s.run_id ORDER BY h.step, h.name) AS place, h.name AS measure,
+       h.step AS halfway_step, s.grokked_step, h.first, h.last
+FROM halfway h JOIN run_summary s ON s.run_id = h.run_id
+ORDER BY s.run_id, place;
