@@ -12,7 +12,8 @@
 #include <string.h>
 #include <time.h>
 
-/* Which values are wanted: with `only`, the named families and metrics; else all families, or those of a finished run. */
+/* Which values are wanted: with `only`, the named families and metrics; else the default families, or of
+ * those the ones that a finished run still lacks. */
 typedef struct wanted {
     const char *const *only;
     bool waiting; /* by default, and waiting for the reference */
@@ -36,7 +37,8 @@ static bool named(const char *const *only, const char *name)
 static bool want_family(const wanted *w, const gk_measure *m)
 {
     if (w->waiting) return m->by_default && m->needs_reference;
-    if (!w->only || named(w->only, m->family)) return true;
+    if (!w->only) return m->by_default;
+    if (named(w->only, m->family)) return true;
     for (const gk_metric_name *n = m->names; n->name; n++)
         if (named(w->only, n->name)) return true;
     return false;
