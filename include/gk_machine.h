@@ -1,4 +1,5 @@
-/* gk_machine.h: what this CPU can do: its instruction set and its measured rate of fused multiply-adds. In src/algebra. */
+/* gk_machine.h: what this CPU can do: its instruction set and its measured rate of fused multiply-adds. In src/algebra.
+ */
 #ifndef GK_MACHINE_H
 #define GK_MACHINE_H
 
@@ -9,14 +10,14 @@ typedef enum gk_isa { GK_ISA_BASE, GK_ISA_V3, GK_ISA_V4 } gk_isa;
 
 /* The highest level that this CPU and its operating system have. */
 gk_isa gk_machine_isa(void);
-/* The level that the networks run at: the highest, unless the environment's GROKLAB_ISA (base, v3, v4) asks for less, or
- * this build holds the base one only. */
+/* The level that the networks run at: the highest, unless the environment's GROKLAB_ISA (base, v3, v4) asks for less,
+ * or this build holds the base one only. */
 gk_isa gk_machine_isa_used(void);
 
 /* Flops a second, a fused multiply-add counting two, of `threads` threads at once that do nothing else, in registers:
  * float64 or float32, with the vectors of `isa`, which the CPU must have. Of each thread the best of many short blocks
- * over about `seconds`, so that a neighbour on the same core does not lower it. x86-64 base has no FMA and multiplies and
- * adds separately. */
+ * over about `seconds`, so that a neighbour on the same core does not lower it. x86-64 base has no FMA and multiplies
+ * and adds separately. */
 double gk_machine_peak(gk_isa isa, bool float64, int threads, double seconds);
 
 #endif

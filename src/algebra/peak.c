@@ -1,6 +1,6 @@
 /* peak.c: the instruction set of this CPU, and how many multiply-adds a second it really does: the yardstick of
- * `groklab bench`. Each thread runs acc_i = acc_i x + y on independent accumulators that stay in registers, enough of them
- * to hide the latency of two pipes (about 4 cycles each, so 8 or more). */
+ * `groklab bench`. Each thread runs acc_i = acc_i x + y on independent accumulators that stay in registers, enough of
+ * them to hide the latency of two pipes (about 4 cycles each, so 8 or more). */
 #include "gk_machine.h"
 
 #include <assert.h>
@@ -75,8 +75,14 @@ KERNEL(base_f64, , float64x2_t, double, vdupq_n_f64, FUSED_F64)
 #else
 typedef float float4 __attribute__((vector_size(16)));
 typedef double double2 __attribute__((vector_size(16)));
-static float4 splat_f32(float x) { return (float4){x, x, x, x}; }
-static double2 splat_f64(double x) { return (double2){x, x}; }
+static float4 splat_f32(float x)
+{
+    return (float4){x, x, x, x};
+}
+static double2 splat_f64(double x)
+{
+    return (double2){x, x};
+}
 KERNEL(base_f32, , float4, float, splat_f32, SEPARATE)
 KERNEL(base_f64, , double2, double, splat_f64, SEPARATE)
 #endif
@@ -84,7 +90,10 @@ KERNEL(base_f64, , double2, double, splat_f64, SEPARATE)
 static peak_kernel *const kernels[][2] = {{base_f32, base_f64}};
 static const int vector_bytes[] = {16};
 
-gk_isa gk_machine_isa(void) { return GK_ISA_BASE; }
+gk_isa gk_machine_isa(void)
+{
+    return GK_ISA_BASE;
+}
 
 #endif
 

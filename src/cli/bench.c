@@ -1,5 +1,5 @@
-/* bench.c: times one training loop: builds config, split and model, brings the model to the part of the run that matters,
- * and times step() or score() again and again from the same state. */
+/* bench.c: times one training loop: builds config, split and model, brings the model to the part of the run that
+ * matters, and times step() or score() again and again from the same state. */
 #include "bench.h"
 
 #include <math.h>

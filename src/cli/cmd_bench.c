@@ -28,9 +28,9 @@ typedef struct machine {
     char cpu[128];
     int cores[2], n; /* core counts to measure on */
     gk_isa widest, used;
-    double peak[2][2];    /* [core count][float64] flops a second with the widest vectors */
-    double peak_used[2];  /* [core count] float32, with the vectors that the networks use */
-    const char *blas_by;  /* who chose the BLAS kernels: openblas | groklab | user */
+    double peak[2][2];   /* [core count][float64] flops a second with the widest vectors */
+    double peak_used[2]; /* [core count] float32, with the vectors that the networks use */
+    const char *blas_by; /* who chose the BLAS kernels: openblas | groklab | user */
 } machine;
 
 /* ---- what is to be measured ---- */
@@ -58,8 +58,10 @@ static int choose(const char *list, bool *wanted)
             if (is_loop(&gk_bench_loops[i], word)) known = wanted[i] = true;
         const char *near = known ? NULL : gk_text_nearest(word, names);
         int code = GK_OK;
-        if (!known && near) code = gk_error(GK_USAGE, "--only: no loop '%s'; did you mean '%s'?", word, near);
-        else if (!known) code = gk_error(GK_USAGE, "--only: no loop '%s'; 'groklab bench --list' names them", word);
+        if (!known && near)
+            code = gk_error(GK_USAGE, "--only: no loop '%s'; did you mean '%s'?", word, near);
+        else if (!known)
+            code = gk_error(GK_USAGE, "--only: no loop '%s'; 'groklab bench --list' names them", word);
         free(word);
         if (code != GK_OK) return code;
         at = at[length] ? at + length + 1 : NULL;
@@ -104,7 +106,8 @@ static void read_machine(machine *m, int cores)
     read_cpu(m->cpu, sizeof m->cpu);
     for (int i = 0; i < m->n; i++) {
         for (int f64 = 0; f64 < 2; f64++) m->peak[i][f64] = gk_machine_peak(m->widest, f64, m->cores[i], PEAK_SECONDS);
-        m->peak_used[i] = m->used == m->widest ? m->peak[i][0] : gk_machine_peak(m->used, false, m->cores[i], PEAK_SECONDS);
+        m->peak_used[i] =
+            m->used == m->widest ? m->peak[i][0] : gk_machine_peak(m->used, false, m->cores[i], PEAK_SECONDS);
     }
     m->blas_by = "openblas";
     if (getenv("OPENBLAS_CORETYPE")) m->blas_by = getenv("GROKLAB_BLAS_CHOSEN") ? "groklab" : "user";
@@ -122,8 +125,8 @@ typedef struct row {
 
 static row row_of(const machine *m, int i, const gk_bench_time *t)
 {
-    /* A network computes with its own loops at the level it was built for, the RFM mostly in BLAS, which has a mind of its
-     * own: its yardstick is what the CPU can do. */
+    /* A network computes with its own loops at the level it was built for, the RFM mostly in BLAS, which has a mind of
+     * its own: its yardstick is what the CPU can do. */
     const bool network = strcmp(t->loop->method, "rfm") != 0;
     return (row){.loop = t->loop->name,
                  .method = t->loop->method,
@@ -141,11 +144,22 @@ static row row_of(const machine *m, int i, const gk_bench_time *t)
 
 static row peak_row(const machine *m, int i, bool float64)
 {
-    return (row){.loop = "fma-peak", .cores = m->cores[i], .runs = 1, .seconds = NAN, .best = NAN, .flops = NAN,
-                 .rate = m->peak[i][float64], .peak = m->peak[i][float64], .float64 = float64, .isa = m->widest};
+    return (row){.loop = "fma-peak",
+                 .cores = m->cores[i],
+                 .runs = 1,
+                 .seconds = NAN,
+                 .best = NAN,
+                 .flops = NAN,
+                 .rate = m->peak[i][float64],
+                 .peak = m->peak[i][float64],
+                 .float64 = float64,
+                 .isa = m->widest};
 }
 
-static gk_cell rounded(double value, double unit) { return gk_cell_real(round(value / unit) * unit); }
+static gk_cell rounded(double value, double unit)
+{
+    return gk_cell_real(round(value / unit) * unit);
+}
 
 /* Rows for the eye. */
 static int print_short(gk_list *l, const row *r)
@@ -186,9 +200,9 @@ static int print_long(gk_list *l, const machine *m, const row *r)
 static int begin(gk_list *l, gk_list_format format)
 {
     static const char *const short_names[] = {"loop", "cores", "ms", "best ms", "MFlop", "GFlop/s", "type", "of peak"};
-    static const char *const long_names[] = {"loop",   "method", "cores",       "runs",  "samples", "ms",
-                                             "best_ms", "mflop", "gflops",      "peak_gflops", "share", "dtype",
-                                             "isa",    "blas_core", "blas_core_by", "cpu"};
+    static const char *const long_names[] = {"loop",    "method",    "cores",        "runs",        "samples", "ms",
+                                             "best_ms", "mflop",     "gflops",       "peak_gflops", "share",   "dtype",
+                                             "isa",     "blas_core", "blas_core_by", "cpu"};
     if (format == GK_LIST_TABLE) return gk_list_begin(l, stdout, format, 8, short_names);
     return gk_list_begin(l, stdout, format, 16, long_names);
 }
@@ -201,7 +215,8 @@ static int print(gk_list *l, const machine *m, const row *r)
 static void print_machine(const machine *m)
 {
     printf("%s%s%d cores, vectors %s%s%s; FMA peak, GFlop/s:", m->cpu, m->cpu[0] ? ", " : "", omp_get_num_procs(),
-           isa_name(m->widest), m->used == m->widest ? "" : ", networks at ", m->used == m->widest ? "" : isa_name(m->used));
+           isa_name(m->widest), m->used == m->widest ? "" : ", networks at ",
+           m->used == m->widest ? "" : isa_name(m->used));
     for (int i = 0; i < m->n; i++)
         printf("%s %.0f float32 and %.0f float64 on %d", i ? "," : "", 1e-9 * m->peak[i][0], 1e-9 * m->peak[i][1],
                m->cores[i]);
@@ -274,8 +289,10 @@ static int run(gk_cli *cli, const gk_cli_args *args)
         }
     }
     if (code == GK_OK) code = measure_loops(&m, wanted, seconds, &l);
-    if (code == GK_OK) gk_list_end(&l);
-    else gk_list_free(&l);
+    if (code == GK_OK)
+        gk_list_end(&l);
+    else
+        gk_list_free(&l);
     return code;
 }
 
@@ -283,10 +300,12 @@ const gk_command gk_cmd_bench = {
     .name = "bench",
     .summary = "times this machine on the training loops",
     .usage = "",
-    .detail = "Median and best time of a step, the flops of its matrix products, and their share of the fused multiply-add\n"
-              "peak that is measured in the same run. A minibatch loop uses several cores by one run on each: the time is one\n"
-              "run's, the rate that of all. Iterations of the RFM are late ones, over and over from the same state. No\n"
-              "database is touched.",
+    .detail =
+        "Median and best time of a step, the flops of its matrix products, and their share of the fused multiply-add\n"
+        "peak that is measured in the same run. A minibatch loop uses several cores by one run on each: the time is "
+        "one\n"
+        "run's, the rate that of all. Iterations of the RFM are late ones, over and over from the same state. No\n"
+        "database is touched.",
     .options = options,
     .listing = true,
     .run = run,

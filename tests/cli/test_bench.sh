@@ -2,35 +2,42 @@
 # bench: its rows and figures hang together, whatever the machine; bad options are refused.
 . "$(dirname "$0")/tap.sh"
 
-# rows WHAT: a query over the last run's rows, columns loop method cores runs samples ms best_ms mflop gflops ...
+# rows QUERY: over the last run's rows, as the table r
 rows() {
-    sqlite3 :memory: "CREATE TABLE r AS SELECT value ->> 'loop' AS loop, value ->> 'method' AS method, value ->> 'cores' AS cores,
-        value ->> 'runs' AS runs, value ->> 'samples' AS samples, value ->> 'ms' AS ms, value ->> 'best_ms' AS best_ms,
-        value ->> 'mflop' AS mflop, value ->> 'gflops' AS gflops, value ->> 'peak_gflops' AS peak, value ->> 'share' AS share,
-        value ->> 'dtype' AS dtype, value ->> 'isa' AS isa, value ->> 'blas_core' AS blas, value ->> 'blas_core_by' AS blas_by
+    sqlite3 :memory: "CREATE TABLE r AS SELECT value ->> 'loop' AS loop, value ->> 'method' AS method,
+        value ->> 'cores' AS cores, value ->> 'runs' AS runs, value ->> 'samples' AS samples, value ->> 'ms' AS ms,
+        value ->> 'best_ms' AS best_ms, value ->> 'mflop' AS mflop, value ->> 'gflops' AS gflops,
+        value ->> 'peak_gflops' AS peak, value ->> 'share' AS share, value ->> 'dtype' AS dtype, value ->> 'isa' AS isa,
+        value ->> 'blas_core' AS blas, value ->> 'blas_core_by' AS blas_by
         FROM json_each(CAST(readfile('out') AS TEXT)); $1"
 }
+# all_mlp NAME CONDITION: holds for as many rows of the MLP as there must be.
+all_mlp() { same "$1" "$(rows "SELECT count(*) FROM r WHERE method = 'mlp' AND $2")" $((2 * counts)); }
 
 works "the MLP as JSON" bench --only mlp --seconds 0.1 --json
 valid_json "JSON"
 same "no talk" "$(wc -c <err | tr -d ' ')" 0
 cores=$(rows "SELECT max(cores) FROM r")
 counts=$([ "$cores" -gt 1 ] && echo 2 || echo 1)
-same "both widths on each number of cores" "$(rows "SELECT count(*) FROM r WHERE method = 'mlp' AND loop IN ('mlp-256', 'mlp-1024')")" $((2 * counts))
-same "the peak of both types on each" "$(rows "SELECT count(DISTINCT dtype || cores) FROM r WHERE loop = 'fma-peak' AND gflops > 0")" $((2 * counts))
-same "shares are in (0, 1.2]" "$(rows "SELECT count(*) FROM r WHERE method = 'mlp' AND share > 0 AND share <= 1.2")" $((2 * counts))
-same "times are positive, the best is not over the median" \
-    "$(rows "SELECT count(*) FROM r WHERE method = 'mlp' AND best_ms > 0 AND best_ms <= ms AND samples >= 3")" $((2 * counts))
-same "flops, time, rate and share agree" \
-    "$(rows "SELECT count(*) FROM r WHERE method = 'mlp' AND abs(mflop / ms * runs / gflops - 1) < 1e-9 AND abs(gflops / peak / share - 1) < 1e-9")" \
-    $((2 * counts))
-same "6 batch width p flops a step" "$(rows "SELECT group_concat(DISTINCT round(mflop, 6)) FROM r WHERE method = 'mlp'")" "2.998272,11.993088"
-same "several cores: one run on each" "$(rows "SELECT count(*) FROM r WHERE method = 'mlp' AND runs <> cores")" 0
+all_mlp "both widths on each number of cores" "loop IN ('mlp-256', 'mlp-1024')"
+same "the peak of both types on each" \
+    "$(rows "SELECT count(DISTINCT dtype || cores) FROM r WHERE loop = 'fma-peak' AND gflops > 0")" $((2 * counts))
+all_mlp "shares are in (0, 1.2]" "share > 0 AND share <= 1.2"
+all_mlp "times are positive, the best is not over the median" "best_ms > 0 AND best_ms <= ms AND samples >= 3"
+all_mlp "flops, time, rate and share agree" \
+    "abs(mflop / ms * runs / gflops - 1) < 1e-9 AND abs(gflops / peak / share - 1) < 1e-9"
+same "6 batch width p flops a step" \
+    "$(rows "SELECT group_concat(DISTINCT round(mflop, 6)) FROM r WHERE method = 'mlp'")" "2.998272,11.993088"
+all_mlp "several cores: one run on each" "runs = cores"
 [ ! -e t.db ]
 ok "no database is made" $?
 
+works "the RFM as JSON" bench --only rfm-61 --seconds 0.05 --cores 1 --json
+same "an iteration has a share, too" "$(rows "SELECT share > 0 AND share <= 1.2 FROM r WHERE method = 'rfm'")" 1
+
 works "--cores" bench --only mlp-256 --seconds 0.05 --cores 1 --csv
-same "one row of the loop, two of the peak" "$(cut -d, -f1,3 out | tr '\n' ' ')" "loop,cores fma-peak,1 fma-peak,1 mlp-256,1 "
+same "one row of the loop, two of the peak" "$(cut -d, -f1,3 out | tr '\n' ' ')" \
+    "loop,cores fma-peak,1 fma-peak,1 mlp-256,1 "
 works "a table" bench --only mlp-256 --seconds 0.05 --cores 1
 prints "the machine and its peak" 'FMA peak, GFlop/s: [0-9]+ float32 and [0-9]+ float64 on 1$'
 prints "the BLAS kernels" '^BLAS kernels [A-Za-z0-9]+, chosen by '
@@ -39,7 +46,8 @@ prints "the loop" '^mlp-256 +1 +[0-9.e+-]+ +[0-9.e+-]+ +2\.9983 .* float32 '
 
 GROKLAB_ISA=base OPENBLAS_CORETYPE=Nehalem "$GROKLAB" bench --only mlp-256 --seconds 0.05 --cores 1 --json >out 2>err
 ok "an older instruction set" $?
-same "the networks' yardstick is theirs" "$(rows "SELECT isa || ' ' || (share > 0 AND share <= 1.2) FROM r WHERE method = 'mlp'")" "base 1"
+same "the networks' yardstick is theirs" \
+    "$(rows "SELECT isa || ' ' || (share > 0 AND share <= 1.2) FROM r WHERE method = 'mlp'")" "base 1"
 same "a BLAS core of the user's is said to be" "$(rows "SELECT DISTINCT blas_by FROM r")" user
 (unset OPENBLAS_CORETYPE && "$GROKLAB" bench --only mlp-256 --seconds 0.05 --cores 1 --json) >out 2>err
 ok "without a BLAS core in the environment" $?

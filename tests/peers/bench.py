@@ -2,10 +2,11 @@
 
     tests/peers/bench.sh GROKLAB [--rounds 3] [--seconds 1] [--only transformer,mlp,rfm-61,...] [--lines FILE]
 
-Each round measures each loop with groklab on one core and on all, then its peers with one thread and with all; a figure is
-the median over the rounds of the medians within them. A peer counts at its best number of threads. Where the environment
-sets OPENBLAS_CORETYPE all is done twice: with the environment as it is, and without the variable. Every measurement goes to
-FILE as one JSON line. The wanted ratios are those the project has set itself; missing one is shown, not an error.
+Each round measures each loop with groklab on one core and on all, then its peers with one thread and with all; a figure
+is the median over the rounds of the medians within them. A peer counts at its best number of threads. Where the
+environment sets OPENBLAS_CORETYPE all is done twice: with the environment as it is, and without the variable. Every
+measurement goes to FILE as one JSON line. The wanted ratios are those the project has set itself; missing one is shown,
+not an error.
 """
 import argparse
 import importlib.util
@@ -50,7 +51,8 @@ def run(words, environment):
 
 
 def ours(groklab, group, seconds, environment):
-    for row in json.loads(run([groklab, "bench", "--only", group["name"], "--seconds", str(seconds), "--json"], environment)):
+    words = [groklab, "bench", "--only", group["name"], "--seconds", str(seconds), "--json"]
+    for row in json.loads(run(words, environment)):
         yield {**row, "variant": "groklab", "ms_per_step": row["ms"], "threads": row["cores"]}
 
 
@@ -58,7 +60,8 @@ def torch_lines(group, seconds, environment):
     for threads in THREADS:
         # compiled code is cached with the number of threads that it was made for
         cache = os.path.join("build", "peers", f"inductor-{threads}")
-        words = [sys.executable, os.path.join(HERE, group["peer"]), "--threads", str(threads), "--seconds", str(seconds)]
+        script = os.path.join(HERE, group["peer"])
+        words = [sys.executable, script, "--threads", str(threads), "--seconds", str(seconds)]
         text = run(words, {**environment, "TORCHINDUCTOR_CACHE_DIR": os.path.abspath(cache)})
         yield from map(json.loads, text.splitlines())
 
@@ -88,7 +91,7 @@ def table(rows, head):
     rows = [head] + [["" if cell is None else str(cell) for cell in row] for row in rows]
     widths = [max(len(row[c]) for row in rows) for c in range(len(head))]
     for row in rows:
-        print("  ".join(cell.ljust(w) if c == 0 else cell.rjust(w) for c, (cell, w) in enumerate(zip(row, widths))).rstrip())
+        print("  ".join([row[0].ljust(widths[0])] + [cell.rjust(w) for cell, w in zip(row[1:], widths[1:])]).rstrip())
 
 
 def show(lines, label):
@@ -101,7 +104,8 @@ def show(lines, label):
         return median("ms_per_step", loop=loop, variant="groklab", threads=cores)
 
     first = next(line for line in lines if line["environment"] == label and line["variant"] == "groklab")
-    print(f"\n{label}: {first['cpu']}, {CORES} cores, BLAS kernels {first['blas_core']} (chosen by {first['blas_core_by']})\n")
+    blas = f"BLAS kernels {first['blas_core']} (chosen by {first['blas_core_by']})"
+    print(f"\n{label}: {first['cpu']}, {CORES} cores, {blas}\n")
     rows = []
     for loop, variant, cores, wanted in RATIOS:
         peers = [(median("ms_per_step", loop=loop, variant=variant, threads=t), t) for t in THREADS]

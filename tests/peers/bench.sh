@@ -1,6 +1,6 @@
 #!/bin/sh
-# make bench-peers: groklab and the peers by turns on this machine; see bench.py. Without Python or NumPy there is nothing to
-# compare with, which is said and is no failure; without PyTorch only the RFM is compared.
+# make bench-peers: groklab and the peers by turns on this machine; see bench.py. Without Python or NumPy there is
+# nothing to compare with, which is said and is no failure; without PyTorch only the RFM is compared.
 python=${PYTHON:-python3}
 if ! command -v "$python" >/dev/null; then
     echo "bench-peers: skipped, there is no $python"

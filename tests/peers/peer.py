@@ -1,7 +1,7 @@
 """What the peers share: options, timing, one JSON line a measurement.
 
 Each peer script prints lines such as
-    {"loop": "mlp-256", "variant": "eager", "threads": 1, "ms_per_step": 0.21, "best_ms": 0.2, "samples": 900, "torch": "2.13.0"}
+    {"loop": "mlp-256", "variant": "eager", "threads": 1, "ms_per_step": 0.21, "best_ms": 0.2, "samples": 900, ...}
 with the loop names of `groklab bench`. One process measures with one number of threads: compiled code keeps the number
 that it was compiled for.
 """

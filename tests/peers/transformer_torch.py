@@ -1,7 +1,7 @@
 """PyTorch doing the work of `groklab bench`'s transformer loops: p = 113, addition, 3830 train and 8939 test pairs.
 
-eager: as the code published with Nanda et al. (2023) does it: layers of bare parameters and einsums, logits at all three
-       positions, log-softmax in float64, AdamW as it comes; its test loss builds a graph like the training loss.
+eager: as the code published with Nanda et al. (2023) does it: layers of bare parameters and einsums, logits at all
+       three positions, log-softmax in float64, AdamW as it comes; its test loss builds a graph like the training loss.
 tuned: as well as PyTorch can: only what the last position needs, tokens' keys and values in one product each, float32
        cross entropy, fused AdamW, compiled where that is faster.
 """
