@@ -28,6 +28,7 @@ all_mlp "flops, time, rate and share agree" \
     "abs(mflop / ms * runs / gflops - 1) < 1e-9 AND abs(gflops / peak / share - 1) < 1e-9"
 same "6 batch width p flops a step" \
     "$(rows "SELECT group_concat(DISTINCT round(mflop, 6)) FROM r WHERE method = 'mlp'")" "2.998272,11.993088"
+all_mlp "58 steps an epoch fill the time asked for, not more" "samples * 58 * best_ms <= runs * (100 + 4 * 58 * ms)"
 all_mlp "several cores: one run on each" "runs = cores"
 [ ! -e t.db ]
 ok "no database is made" $?
