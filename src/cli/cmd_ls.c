@@ -1,11 +1,13 @@
 /* cmd_ls.c: groklab ls. */
 #include "commands.h"
+#include "groups.h"
 
 static const gk_cli_option options[] = {
     {"method", 0, "METHOD", "only runs of this method"},
     {"op", 0, "OP", "only runs on this operation"},
     {"split", 0, "SPLIT", "only runs on this split: its id or the start of its sha256"},
     {"status", 0, "STATUS", "only runs that are running, finished, interrupted, diverged, failed or killed"},
+    {"group-by", 0, "SETTINGS", "one row a group: equal in these (a,b), or in all but these (all-but-seed)"},
     {NULL, 0, NULL, NULL},
 };
 
@@ -16,6 +18,10 @@ static const gk_cli_option options[] = {
     " round(wall_seconds, 2) AS seconds"                                                                                     \
     " FROM run_summary WHERE (?1 = '' OR method = ?1) AND (?2 = '' OR op = ?2)"                                              \
     " AND (?3 = '' OR split_id = CAST(?3 AS INTEGER)) AND (?4 = '' OR status = ?4) ORDER BY run_id"
+
+/* The same filters, for the groups. */
+static const char GROUPED[] = "(?1 = '' OR r.method = ?1) AND (?2 = '' OR s.op = ?2)"
+                              " AND (?3 = '' OR r.split_id = CAST(?3 AS INTEGER)) AND (?4 = '' OR r.status = ?4)";
 
 static int run(gk_cli *cli, const gk_cli_args *args)
 {
@@ -38,7 +44,10 @@ static int run(gk_cli *cli, const gk_cli_args *args)
         params[2] = id;
     }
     const gk_list_format format = gk_list_format_of(args);
-    if (code == GK_OK) code = gk_list_query(s, format, format == GK_LIST_TABLE ? LIST("substr(uid, 1, 8)") : LIST("uid"), params, &rows);
+    const char *by = gk_cli_given(args, "group-by");
+    if (code == GK_OK && by) code = gk_groups_list(s, format, by, GROUPED, params, &rows);
+    else if (code == GK_OK)
+        code = gk_list_query(s, format, format == GK_LIST_TABLE ? LIST("substr(uid, 1, 8)") : LIST("uid"), params, &rows);
     if (code == GK_OK && rows == 0) fprintf(stderr, "no such runs in %s\n", cli->db);
     return gk_cli_close(s, code);
 }
@@ -47,6 +56,10 @@ const gk_command gk_cmd_ls = {
     .name = "ls",
     .summary = "lists runs",
     .usage = "",
+    .detail = "With --group-by all-but-seed a row is a group of runs that share every setting but the seed: their number n,\n"
+              "mean final test accuracy, and how many memorised and grokked with mean, standard deviation, least and most\n"
+              "of the steps at which they did.\n"
+              "example: groklab ls --group-by train_fraction,weight_decay --status finished",
     .options = options,
     .listing = true,
     .run = run,
