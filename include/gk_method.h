@@ -87,6 +87,9 @@ typedef struct gk_method {
 
     /* Further metrics about how the last step went (an iterative solver's residual ...), through `value`; NULL for none. */
     int (*report)(gk_model *m, int (*value)(void *context, const char *name, double v), void *context);
+    /* Progress within a call that takes longer than a second: from now on `now` hears what is being done and the share of it
+     * that is done (0 to 1), a few times a second at most, on the caller's thread. now = NULL ends it; NULL for none. */
+    void (*watch)(gk_model *m, void (*now)(void *context, const char *doing, double share), void *context);
 } gk_method;
 
 /* The tables, joined into the list in src/registry.c. dtype GK_F32 or GK_F64 for the networks (the best

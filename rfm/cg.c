@@ -30,8 +30,11 @@ struct gk_rfm_grids {
     gk_grid_f32 single;
     gk_grid_f64 fine;
     gk_coarse coarse;
+    double unit; /* about the mean diagonal entry of M: grids work on M / unit, so that float32 never feels its scale */
+    double ridge;            /* in units of unit^2, as K is */
     double *partial;         /* [SLOTS,2p,2p] */
     int *iterations, *codes; /* [p] */
+    bool failed;             /* some class cannot be solved: the others need not be */
     double *residual_sq;     /* [p] */
     gk_cg_desk *desks;       /* [threads] */
 };
@@ -165,7 +168,7 @@ static int conjugate_gradients(const gk_model *m, gk_cg_desk *d, double target)
     const gk_rfm_grids *g = m->grids;
     const int p = m->p;
     const size_t pp = (size_t)m->n_cells;
-    const float ridge = (float)m->ridge, *mask = g->single.mask;
+    const float ridge = (float)g->ridge, *mask = g->single.mask;
     memset(d->x, 0, pp * sizeof *d->x);
     memset(d->q, 0, pp * sizeof *d->q);
     double size = move(p, 0, 0, mask, d->q, d->q, d->x, d->r, d->sums), before = 1;
@@ -176,7 +179,7 @@ static int conjugate_gradients(const gk_model *m, gk_cg_desk *d, double target)
         follow(pp, done ? (float)(rz / before) : 0, d->z, d->q);
         before = rz;
         gk_grid_apply_f32(&g->single, &d->single, d->q, d->kq);
-        const double curvature = dot(p, d->q, d->kq) + m->ridge * dot(p, d->q, d->q);
+        const double curvature = dot(p, d->q, d->kq) + g->ridge * dot(p, d->q, d->q);
         if (!(rz > 0 && curvature > 0 && isfinite(rz / curvature))) return GK_DIVERGED;
         size = move(p, (float)(rz / curvature), ridge, mask, d->q, d->kq, d->x, d->r, d->sums);
         done++;
@@ -184,11 +187,13 @@ static int conjugate_gradients(const gk_model *m, gk_cg_desk *d, double target)
     return isfinite(size) ? done : GK_DIVERGED;
 }
 
-/* w from alpha's column. */
+/* w = unit^2 alpha[:,class], the coefficients of K / unit^2. */
 static void gather(const gk_model *m, int class, double *w)
 {
+    const double scale = m->grids->unit * m->grids->unit;
     memset(w, 0, (size_t)m->n_cells * sizeof *w);
-    for (size_t i = 0; i < (size_t)m->n; i++) w[m->split->train[i]] = m->alpha[i * (size_t)m->p + (size_t) class];
+    for (size_t i = 0; i < (size_t)m->n; i++)
+        w[m->split->train[i]] = scale * m->alpha[i * (size_t)m->p + (size_t) class];
 }
 
 /* f = K w on every cell in float64, and r = y - f - ridge w on the training cells. Returns |r|^2. */
@@ -201,7 +206,7 @@ static double measure(gk_model *m, gk_cg_desk *d, int class)
     memset(d->r, 0, (size_t)m->n_cells * sizeof *d->r);
     for (int i = 0; i < m->n; i++) {
         const int cell = m->split->train[i];
-        const double r = (labels[cell] == class) - d->f[cell] - m->ridge * d->w[cell];
+        const double r = (labels[cell] == class) - d->f[cell] - g->ridge * d->w[cell];
         d->r[cell] = (float)r;
         size += r * r;
     }
@@ -223,53 +228,66 @@ static void warm_start(const gk_model *m, gk_cg_desk *d, int class)
         const int cell = m->split->train[i];
         if (labels[cell] == class) along += d->w[cell];
     }
-    const double energy = dot(m->p, d->q, d->kq) + m->ridge * dot(m->p, d->q, d->q);
+    const double energy = dot(m->p, d->q, d->kq) + g->ridge * dot(m->p, d->q, d->q);
     const double scale = energy > 0 && isfinite(along / energy) ? along / energy : 0;
     for (int i = 0; i < m->n_cells; i++) d->w[i] = scale == 0 ? 0 : d->w[i] * scale;
     memset(d->r, 0, (size_t)m->n_cells * sizeof *d->r);
     for (int i = 0; i < m->n; i++) {
         const int cell = m->split->train[i];
-        const double k = scale == 0 ? 0 : scale * ((double)d->kq[cell] + m->ridge * (double)d->q[cell]);
+        const double k = scale == 0 ? 0 : scale * ((double)d->kq[cell] + g->ridge * (double)d->q[cell]);
         d->r[cell] = (float)((labels[cell] == class) - k);
     }
+}
+
+/* From w and the residual r of a class to a w whose measured residual is at most goal. */
+static int correct(gk_model *m, gk_cg_desk *d, int class, double goal)
+{
+    gk_rfm_grids *g = m->grids;
+    const size_t pp = (size_t)m->n_cells;
+    for (int round = 0; round < ROUNDS; round++) {
+        double start = 0;
+        bool failed;
+#pragma omp atomic read
+        failed = g->failed;
+        if (failed) return GK_INTERRUPTED;
+        for (size_t i = 0; i < pp; i++) start += (double)d->r[i] * (double)d->r[i];
+        /* float32 takes a residual down by 1e-5 before it drifts from the true one; the next round goes on from there
+         */
+        const int done = conjugate_gradients(m, d, fmax(0.7 * goal, 1e-5 * sqrt(start)));
+        if (done < 0) return done;
+        g->iterations[class] += done;
+        for (size_t i = 0; i < pp; i++) d->w[i] += (double)d->x[i];
+        const double left = measure(m, d, class);
+        if (left <= goal * goal) return GK_OK;
+        if (!isfinite(left) || done == LIMIT) return GK_FAILED;
+    }
+    return GK_FAILED;
 }
 
 /* Solves one class; codes[class] and iterations[class] say how it went. */
 static void solve_class(gk_model *m, gk_cg_desk *d, int class)
 {
     gk_rfm_grids *g = m->grids;
-    const size_t pp = (size_t)m->n_cells, p = (size_t)m->p;
+    const size_t p = (size_t)m->p;
     int count = 0;
     for (int i = 0; i < m->n; i++) count += m->split->task.labels[m->split->train[i]] == class;
     g->codes[class] = GK_OK;
     g->iterations[class] = 0;
-    gather(m, class, d->w);
-    if (count == 0)
-        memset(d->w, 0, pp * sizeof *d->w);
-    else
+    if (count > 0) {
+        gather(m, class, d->w);
         warm_start(m, d, class);
-    const double goal = m->tolerance * sqrt(count);
-    for (int round = 0; count > 0; round++) {
-        double start = 0;
-        for (size_t i = 0; i < pp; i++) start += (double)d->r[i] * (double)d->r[i];
-        /* float32 takes a residual down by 1e-5 before it drifts from the true one; the next round goes on from there
-         */
-        const int done = conjugate_gradients(m, d, fmax(0.7 * goal, 1e-5 * sqrt(start)));
-        if (done < 0) {
-            g->codes[class] = done;
-            return;
-        }
-        g->iterations[class] += done;
-        for (size_t i = 0; i < pp; i++) d->w[i] += (double)d->x[i];
-        const double left = measure(m, d, class);
-        if (left <= goal * goal) break;
-        if (!isfinite(left) || round == ROUNDS || done == LIMIT) {
-            g->codes[class] = GK_FAILED;
-            return;
-        }
+        g->codes[class] = correct(m, d, class, m->tolerance * sqrt(count));
+    } else {
+        memset(d->w, 0, (size_t)m->n_cells * sizeof *d->w);
+        measure(m, d, class);
     }
-    if (count == 0) measure(m, d, class);
-    for (size_t i = 0; i < (size_t)m->n; i++) m->alpha[i * p + (size_t) class] = d->w[m->split->train[i]];
+    if (g->codes[class] != GK_OK) {
+#pragma omp atomic write
+        g->failed = true;
+        return;
+    }
+    const double scale = g->unit * g->unit;
+    for (size_t i = 0; i < (size_t)m->n; i++) m->alpha[i * p + (size_t) class] = d->w[m->split->train[i]] / scale;
 }
 
 /* ---- the solver ---- */
@@ -281,31 +299,46 @@ static void total_residual(gk_model *m)
     m->residual = sqrt(sum / m->n); /* |Y|^2 = n */
 }
 
+static void cg_prepare(gk_model *m)
+{
+    gk_rfm_grids *g = m->grids;
+    const double mean = gk_trace(m->metric, 2 * m->p) / (2 * m->p);
+    g->unit = mean > 0 && isfinite(mean) ? exp2(rint(log2(mean))) : 1; /* a power of two: scaling loses nothing */
+    g->ridge = m->ridge / (g->unit * g->unit);
+    gk_grid_prepare_f32(&g->single, m->metric, g->unit);
+    gk_grid_prepare_f64(&g->fine, m->metric, g->unit);
+}
+
 static int cg_solve(gk_model *m)
 {
     gk_rfm_grids *g = m->grids;
-    gk_grid_prepare_f32(&g->single, m->metric);
-    gk_grid_prepare_f64(&g->fine, m->metric);
-    if (gk_coarse_prepare(&g->coarse, &g->fine, m->tables.q, &m->by_x, &m->by_y, m->ridge) != GK_OK) {
+    if (gk_coarse_prepare(&g->coarse, &g->fine, &m->by_x, &m->by_y, g->ridge) != GK_OK) {
         return gk_error(
             GK_DIVERGED,
             "iteration %lld: the kernel matrix is not positive definite on rows and columns; a larger ridge "
             "(now %g) or another agop_power is needed",
             (long long)m->step, m->ridge);
     }
+    g->failed = false;
 #pragma omp parallel for num_threads(m->threads) schedule(dynamic, 1)
-    for (int c = 0; c < m->p; c++) solve_class(m, &g->desks[omp_get_thread_num()], c);
+    for (int c = 0; c < m->p; c++) {
+        if (omp_get_thread_num() == 0) gk_rfm_tell(m, "solving", (double)c / m->p);
+        solve_class(m, &g->desks[omp_get_thread_num()], c);
+    }
     double total = 0;
     for (int c = 0; c < m->p; c++) {
         if (g->codes[c] == GK_OK) {
             total += g->iterations[c];
             continue;
         }
-        const char *what = g->codes[c] == GK_DIVERGED ? "the kernel matrix is not positive definite or not finite"
-                                                      : "conjugate gradients did not converge";
-        return gk_error(GK_DIVERGED,
-                        "iteration %lld, class %d: %s (%d iterations, tolerance %g); solver cholesky or a ridge may do",
-                        (long long)m->step, c, what, g->iterations[c], m->tolerance);
+        if (g->codes[c] == GK_INTERRUPTED) continue;
+        return gk_error(
+            GK_DIVERGED,
+            "iteration %lld: %s to a relative residual of %g; solver cholesky or a larger ridge (now %g) may do",
+            (long long)m->step,
+            g->codes[c] == GK_DIVERGED ? "the kernel matrix is not positive definite or not finite, so not solved"
+                                       : "conjugate gradients did not converge",
+            m->tolerance, m->ridge);
     }
     m->iterations = total / m->p;
     total_residual(m);
@@ -315,7 +348,6 @@ static int cg_solve(gk_model *m)
 static int cg_predict(gk_model *m)
 {
     gk_rfm_grids *g = m->grids;
-    gk_grid_prepare_f64(&g->fine, m->metric);
 #pragma omp parallel for num_threads(m->threads) schedule(dynamic, 1)
     for (int c = 0; c < m->p; c++) {
         gk_cg_desk *d = &g->desks[omp_get_thread_num()];
@@ -350,20 +382,28 @@ static int cg_moments(gk_model *m)
 {
     gk_rfm_grids *g = m->grids;
     const size_t square = 4 * (size_t)m->n_cells;
-    gk_grid_prepare_f32(&g->single, m->metric);
-    gk_grid_prepare_f64(&g->fine, m->metric);
     memset(g->partial, 0, SLOTS * square * sizeof *g->partial);
 #pragma omp parallel for num_threads(m->threads) schedule(dynamic, 1)
     for (int slot = 0; slot < SLOTS; slot++) {
         for (int c = slot; c < m->p; c += SLOTS) {
+            if (omp_get_thread_num() == 0) gk_rfm_tell(m, "features", (slot + (double)c / m->p) / SLOTS);
             add_class(m, &g->desks[omp_get_thread_num()], c, g->partial + (size_t)slot * square);
         }
     }
     memset(m->agop, 0, square * sizeof *m->agop);
     for (size_t slot = 0; slot < SLOTS; slot++) {
-        for (size_t i = 0; i < square; i++) m->agop[i] += g->partial[slot * square + i];
+        for (size_t i = 0; i < square; i++) m->agop[i] += g->partial[slot * square + i] / (g->unit * g->unit);
     }
     return GK_OK;
 }
 
-const gk_rfm_solver gk_rfm_cg = {"cg", cg_layout, cg_place, cg_solve, true, cg_predict, cg_moments};
+const gk_rfm_solver gk_rfm_cg = {
+    .name = "cg",
+    .layout = cg_layout,
+    .place = cg_place,
+    .prepare = cg_prepare,
+    .solve = cg_solve,
+    .solve_predicts = true,
+    .predict = cg_predict,
+    .moments = cg_moments,
+};

@@ -196,16 +196,21 @@ static int pseudo_inverse(const gk_coarse *c, double *s, double *inverse)
     return code;
 }
 
-int gk_coarse_prepare(gk_coarse *c, const gk_grid_f64 *g, const double *q, const gk_rfm_points *by_x,
-                      const gk_rfm_points *by_y, double ridge)
+int gk_coarse_prepare(gk_coarse *c, const gk_grid_f64 *g, const gk_rfm_points *by_x, const gk_rfm_points *by_y,
+                      double ridge)
 {
     const int p = c->p, d = 2 * p;
     const size_t row = (size_t)p, side = (size_t)d, pp = row * row;
     /* D: halfway between the diagonal of K and its mean, which took the fewest iterations of the three */
     double *diagonal = work_at(c, 0), mean = 0;
-    for (size_t i = 0; i < pp; i++) {
-        diagonal[i] = g->mask[i] * (q[i] * q[i] + (g->excess ? (q[i] - 1) * (q[i] - 1) / 2 : 0) + ridge);
-        mean += diagonal[i] / by_x->n;
+    for (size_t x = 0; x < row; x++) {
+        for (size_t y = 0; y < row; y++) {
+            const size_t at = x * row + y;
+            const double q = g->m[x * side + x] + 2 * g->m[x * side + row + y] + g->m[(row + y) * (side + 1)];
+            const double e = g->excess ? g->excess[at] : 0;
+            diagonal[at] = g->mask[at] * (q * q + e * e / 2 + ridge);
+            mean += diagonal[at] / by_x->n;
+        }
     }
     for (size_t i = 0; i < pp; i++) {
         diagonal[i] = sqrt(diagonal[i] * mean);

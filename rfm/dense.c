@@ -49,6 +49,11 @@ static void dense_layout(gk_model *m, gk_pool *pool)
     }
 }
 
+static void dense_prepare(gk_model *m)
+{
+    gk_rfm_kernel_prepare(&m->tables, m->metric, &m->by_x, &m->by_y);
+}
+
 /* alpha = (K + ridge I)^-1 Y by Cholesky. */
 static int dense_solve(gk_model *m)
 {
@@ -61,6 +66,7 @@ static int dense_solve(gk_model *m)
         gk_rfm_kernel_values(&m->tables, at->x[j], at->y[j], at, 0, j + 1, row);
         row[j] += m->ridge;
     }
+    gk_rfm_tell(m, "factorising the kernel matrix", 0);
     if (gk_cholesky(kernel, n, m->threads) != GK_OK) {
         return gk_error(GK_DIVERGED,
                         "iteration %lld: the %d x %d kernel matrix is not positive definite; a larger ridge "
@@ -81,6 +87,7 @@ static int dense_predict(gk_model *m)
 #pragma omp parallel for num_threads(m->threads) schedule(dynamic, 1)
     for (int first = 0; first < cells; first += ROWS) {
         double *rows = m->dense->desks[omp_get_thread_num()].rows;
+        if (omp_get_thread_num() == 0) gk_rfm_tell(m, "predicting", (double)first / cells);
         const int count = cells - first < ROWS ? cells - first : ROWS;
         for (int j = 0; j < count; j++) {
             const int cell = first + j;
@@ -98,6 +105,7 @@ static int dense_predict(gk_model *m)
         }
     }
     m->residual = sqrt(sum / n); /* |Y|^2 = n */
+    m->iterations = 0;
     return isfinite(sum) ? GK_OK
                          : gk_error(GK_DIVERGED, "iteration %lld: the outputs are not finite", (long long)m->step);
 }
@@ -211,6 +219,7 @@ static int dense_moments(gk_model *m)
     for (int slot = 0; slot < SLOTS; slot++) {
         gk_rfm_desk *desk = &d->desks[omp_get_thread_num()];
         for (int first = slot * ROWS; first < m->n; first += SLOTS * ROWS) {
+            if (omp_get_thread_num() == 0) gk_rfm_tell(m, "features", (slot + (double)first / m->n) / SLOTS);
             const int count = m->n - first < ROWS ? m->n - first : ROWS;
             add_block(m, desk, first, count, d->partial + (size_t)slot * square);
         }
@@ -222,5 +231,11 @@ static int dense_moments(gk_model *m)
     return GK_OK;
 }
 
-const gk_rfm_solver gk_rfm_cholesky = {"cholesky", dense_layout,  NULL,         dense_solve,
-                                       false,      dense_predict, dense_moments};
+const gk_rfm_solver gk_rfm_cholesky = {
+    .name = "cholesky",
+    .layout = dense_layout,
+    .prepare = dense_prepare,
+    .solve = dense_solve,
+    .predict = dense_predict,
+    .moments = dense_moments,
+};

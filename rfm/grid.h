@@ -24,7 +24,7 @@
         real *m;       /* [2p,2p] the metric */                                                                        \
         real *squares; /* [2p,2p] its entries squared */                                                               \
         real *mask;    /* [p,p] 1 on training cells, else 0 */                                                         \
-        real *excess;  /* [p,p] q - 1 for general_quadratic, NULL for quadratic */                                     \
+        real *excess;  /* [p,p] q - 1 / unit for general_quadratic, NULL for quadratic */                              \
     } gk_grid_##suffix;                                                                                                \
     typedef struct gk_desk_##suffix { /* what one thread works in */                                                   \
         real *t;                      /* [2p,p] F2' */                                                                 \
@@ -34,7 +34,8 @@
     } gk_desk_##suffix;                                                                                                \
     void gk_grid_layout_##suffix(gk_grid_##suffix *g, int p, bool general, gk_pool *pool);                             \
     void gk_grid_desk_##suffix(gk_desk_##suffix *d, int p, bool moments, gk_pool *pool);                               \
-    void gk_grid_prepare_##suffix(gk_grid_##suffix *g, const double *metric);                                          \
+    /* M = metric / unit; the kernel of general_quadratic is in units of unit^2, then. */                              \
+    void gk_grid_prepare_##suffix(gk_grid_##suffix *g, const double *metric, double unit);                             \
     /* out [p,p] = K w, without the ridge; w [p,p] is zero off the training cells. */                                  \
     void gk_grid_apply_##suffix(const gk_grid_##suffix *g, gk_desk_##suffix *d, const real *w, real *out);             \
     /* out [2p,2p] = sum over training cells of w_c w_c' for one class, w_c = 2 v_c + tau z (see rfm.h). */            \
@@ -63,7 +64,7 @@ void gk_coarse_layout(gk_coarse *c, int p, gk_pool *pool);
 /* Finds the components of the training cells; once. */
 void gk_coarse_place(gk_coarse *c, const gk_rfm_points *by_x);
 /* From the metric. GK_DIVERGED if S is not positive definite. */
-int gk_coarse_prepare(gk_coarse *c, const gk_grid_f64 *g, const double *q, const gk_rfm_points *by_x,
-                      const gk_rfm_points *by_y, double ridge);
+int gk_coarse_prepare(gk_coarse *c, const gk_grid_f64 *g, const gk_rfm_points *by_x, const gk_rfm_points *by_y,
+                      double ridge);
 
 #endif

@@ -19,18 +19,20 @@ void NAME(gk_grid_desk)(DESK *d, int p, bool moments, gk_pool *pool)
     d->sums = gk_pool_take(pool, 4 * (size_t)p, sizeof(REAL));
 }
 
-void NAME(gk_grid_prepare)(GRID *g, const double *metric)
+void NAME(gk_grid_prepare)(GRID *g, const double *metric, double unit)
 {
     const size_t p = (size_t)g->p;
     for (size_t i = 0; i < 4 * p * p; i++) {
-        g->m[i] = (REAL)metric[i];
-        g->squares[i] = (REAL)(metric[i] * metric[i]);
+        const double entry = metric[i] / unit;
+        g->m[i] = (REAL)entry;
+        g->squares[i] = (REAL)(entry * entry);
     }
     if (!g->excess) return;
     const double *a = metric, *b = metric + p, *c = metric + 2 * p * p + p; /* blocks with row length 2p */
     for (size_t x = 0; x < p; x++) {
         for (size_t y = 0; y < p; y++) {
-            g->excess[x * p + y] = (REAL)(a[x * 2 * p + x] + 2 * b[x * 2 * p + y] + c[y * 2 * p + y] - 1);
+            const double q = a[x * 2 * p + x] + 2 * b[x * 2 * p + y] + c[y * 2 * p + y];
+            g->excess[x * p + y] = (REAL)((q - 1) / unit);
         }
     }
 }

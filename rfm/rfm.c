@@ -10,6 +10,7 @@
 
 #include <math.h>
 #include <omp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,6 +57,7 @@ static void layout(gk_model *m, gk_pool *pool)
     const size_t p = (size_t)m->p, square = 4 * p * p;
     m->metric = gk_pool_take(pool, square, sizeof(double));
     m->alpha = gk_pool_take(pool, (size_t)m->n * p, sizeof(double));
+    m->fallen_back = gk_pool_take(pool, 1, sizeof(int64_t));
     m->previous = gk_pool_take(pool, square, sizeof(double));
     m->agop = gk_pool_take(pool, square, sizeof(double));
     m->scratch = gk_pool_take(pool, square, sizeof(double));
@@ -104,7 +106,47 @@ static void rfm_free(gk_model *m)
 {
     if (!m) return;
     gk_pool_free(&m->pool);
+    gk_pool_free(&m->fallback_pool);
     free(m);
+}
+
+/* The solver that a configuration asks for; auto takes the cheaper one. */
+static const gk_rfm_solver *choose(const gk_model *m, const gk_config *config)
+{
+    const bool grid = m->kernel == GK_RFM_QUADRATIC || m->kernel == GK_RFM_GENERAL;
+    if (!grid || gk_config_is(config, "solver", "cholesky")) return &gk_rfm_cholesky;
+    if (gk_config_is(config, "solver", "cg")) return &gk_rfm_cg;
+    return gk_rfm_cg_work(m->p) < gk_rfm_dense_work(m->n, m->p) ? &gk_rfm_cg : &gk_rfm_cholesky;
+}
+
+/* Refuses what the machine has no memory for, with what it would take and what would do instead. */
+static int affordable(const gk_model *m, size_t bytes)
+{
+    const double room = gk_rfm_memory_free();
+    if ((double)bytes < room) return GK_OK;
+    const bool grid = m->kernel == GK_RFM_QUADRATIC || m->kernel == GK_RFM_GENERAL, dense = m->solver != &gk_rfm_cg;
+    const double work = dense ? gk_rfm_dense_work(m->n, m->p) : gk_rfm_cg_work(m->p);
+    char instead[128];
+    if (dense && grid)
+        snprintf(instead, sizeof instead, "solver = cg needs no kernel matrix");
+    else
+        snprintf(instead, sizeof instead, "p up to about %d, or a smaller train_fraction, would fit",
+                 (int)(m->p * pow(room / (double)bytes, dense ? 0.25 : 1.0 / 3)));
+    return gk_error(
+        GK_FAILED,
+        "rfm with p = %d, %d training pairs and solver %s needs %.1f GB, %.1f GB are free, and about %.3g s an "
+        "iteration on %d threads; %s",
+        m->p, m->n, m->solver->name, 1e-9 * (double)bytes, 1e-9 * room, gk_rfm_seconds(work, m->threads), m->threads,
+        instead);
+}
+
+static int take_memory(gk_model *m)
+{
+    layout(m, &m->pool);
+    int code = affordable(m, m->pool.used);
+    if (code == GK_OK) code = gk_pool_alloc(&m->pool);
+    if (code == GK_OK) layout(m, &m->pool);
+    return code;
 }
 
 static int rfm_init(gk_model **out, const gk_config *config, const gk_split *split)
@@ -123,21 +165,14 @@ static int rfm_init(gk_model **out, const gk_config *config, const gk_split *spl
     m->power = gk_config_real(config, "agop_power");
     m->tolerance = gk_config_real(config, "solver_tolerance");
     m->centering = gk_config_is(config, "centering", "on");
-    m->solver = &gk_rfm_cholesky;
-    if (m->kernel == GK_RFM_QUADRATIC || m->kernel == GK_RFM_GENERAL) {
-        if (gk_config_is(config, "solver", "cg") || (gk_config_is(config, "solver", "auto") && m->p > 41))
-            m->solver = &gk_rfm_cg;
-    }
-    m->tables.kernel = m->kernel;
-    m->tables.bandwidth = m->bandwidth;
-    m->tables.p = m->p;
-    layout(m, &m->pool);
-    int code = gk_pool_alloc(&m->pool);
+    m->tables = (gk_rfm_tables){.kernel = m->kernel, .bandwidth = m->bandwidth, .p = m->p};
+    m->chosen = m->solver = choose(m, config);
+    m->may_fall_back = gk_config_is(config, "solver", "auto");
+    int code = take_memory(m);
     if (code != GK_OK) {
         rfm_free(m);
         return code;
     }
-    layout(m, &m->pool);
     place_points(m);
     if (m->solver->place) m->solver->place(m);
     for (int i = 0; i < 2 * m->p; i++) m->metric[(size_t)i * 2 * (size_t)m->p + (size_t)i] = 1;
@@ -150,7 +185,32 @@ static int rfm_init(gk_model **out, const gk_config *config, const gk_split *spl
 static void prepare(gk_model *m)
 {
     gk_blas_threads(1);
-    gk_rfm_kernel_prepare(&m->tables, m->metric, &m->by_x, &m->by_y);
+    gk_rfm_tell_from_here(m);
+    if (!m->prepared) m->solver->prepare(m);
+    m->prepared = true;
+}
+
+/* From here on cholesky, whose memory is taken now. Part of the state, so that a resumed run does the same. */
+static int fall_back(gk_model *m)
+{
+    if (!m->fallback_pool.base) {
+        gk_pool counting = {0};
+        gk_rfm_cholesky.layout(m, &counting);
+        if ((double)counting.used > gk_rfm_memory_free()) {
+            return gk_error(GK_DIVERGED,
+                            "iteration %lld: conjugate gradients cannot solve the system and a dense solve needs "
+                            "%.1f GB; a ridge (now %g) or a smaller p may do",
+                            (long long)m->step, 1e-9 * (double)counting.used, m->ridge);
+        }
+        m->fallback_pool.used = counting.used;
+        int code = gk_pool_alloc(&m->fallback_pool);
+        if (code != GK_OK) return code;
+        gk_rfm_cholesky.layout(m, &m->fallback_pool);
+    }
+    m->solver = &gk_rfm_cholesky;
+    m->fallen_back[0] = 1;
+    m->prepared = false;
+    return GK_OK;
 }
 
 static int solved(gk_model *m)
@@ -158,8 +218,14 @@ static int solved(gk_model *m)
     if (m->solved) return GK_OK;
     prepare(m);
     int code = m->solver->solve(m);
+    if (code == GK_DIVERGED && m->may_fall_back && m->solver != &gk_rfm_cholesky) {
+        code = fall_back(m);
+        if (code == GK_OK) prepare(m);
+        if (code == GK_OK) code = m->solver->solve(m);
+    }
     if (code == GK_OK && !m->solver->solve_predicts) code = m->solver->predict(m);
     m->solved = m->predicted = code == GK_OK;
+    if (code != GK_OK) memset(m->alpha, 0, (size_t)m->n * (size_t)m->p * sizeof *m->alpha);
     return code;
 }
 
@@ -201,7 +267,7 @@ static int agop_known(gk_model *m)
 static inline double output_at(const gk_model *m, int class, int cell)
 {
     const size_t at = (size_t) class * (size_t)m->n_cells + (size_t)cell;
-    return m->outputs ? m->outputs[at] : (double)m->outputs_f32[at];
+    return m->solver == &gk_rfm_cholesky ? m->outputs[at] : (double)m->outputs_f32[at];
 }
 
 static int rfm_score(gk_model *m, const int32_t *cells, int n, gk_score *out)
@@ -226,20 +292,36 @@ static int rfm_score(gk_model *m, const int32_t *cells, int n, gk_score *out)
     return GK_OK;
 }
 
+/* M_{t+1} = G^power. Features that overflow, or that vanish (a ridge that outweighs the kernel shrinks them faster and
+ * faster), end the run: nothing more can be learnt from them. */
+static int next_metric(gk_model *m)
+{
+    int code = gk_sym_power(m->metric, m->agop, 2 * m->p, m->power);
+    if (code != GK_OK) return code;
+    const double mean = gk_trace(m->metric, 2 * m->p) / (2 * m->p);
+    const bool radial = gk_rfm_kernel_radial(&m->tables);
+    if (mean > 1e-100 && mean < 1e100 && (radial || m->ridge <= 1e20 * mean * mean)) return GK_OK;
+    return gk_error(
+        GK_DIVERGED,
+        "iteration %lld: the mean diagonal entry of M has come to %g; ridge (now %g), agop_power or bandwidth do not "
+        "suit the kernel",
+        (long long)m->step + 1, mean, m->ridge);
+}
+
 static int rfm_step(gk_model *m, double *train_loss)
 {
-    const size_t square = 4 * (size_t)m->p * (size_t)m->p;
+    const size_t square = 4 * (size_t)m->n_cells;
     int code = agop_known(m);
     if (code != GK_OK) return code;
     memcpy(m->previous, m->metric, square * sizeof *m->metric);
-    code = gk_sym_power(m->metric, m->agop, 2 * m->p, m->power);
+    code = next_metric(m);
     m->step++;
-    m->solved = m->predicted = m->agop_known = false;
+    m->solved = m->predicted = m->agop_known = m->prepared = false;
     if (code == GK_OK) code = solved(m);
     if (code != GK_OK) { /* the last good state: M_t, to be solved again when asked for */
         memcpy(m->metric, m->previous, square * sizeof *m->metric);
         memset(m->alpha, 0, (size_t)m->n * (size_t)m->p * sizeof *m->alpha);
-        m->solved = false;
+        m->solved = m->prepared = false;
         m->step--;
         return code;
     }
@@ -263,17 +345,19 @@ static int rfm_tensors(gk_model *m, gk_tensor_set set, gk_tensor *out)
     if (set == GK_GRADIENTS) return 0;
     out[0] = (gk_tensor){"M", GK_F64, 2, {2 * m->p, 2 * m->p}, m->metric};
     out[1] = (gk_tensor){"alpha", GK_F64, 2, {m->n, m->p}, m->alpha};
-    return 2;
+    out[2] = (gk_tensor){"fallen_back", GK_I64, 1, {1}, m->fallen_back};
+    return set == GK_STATE ? 3 : 2;
 }
 
 static int rfm_loaded(gk_model *m, gk_tensor_set set, int64_t step)
 {
-    (void)set; /* weights and state are the same here */
     const size_t n = (size_t)m->n * (size_t)m->p;
     m->step = step;
-    m->solved = m->predicted = m->agop_known = false;
+    m->solved = m->predicted = m->agop_known = m->prepared = false;
     for (size_t i = 0; i < n && !m->solved; i++) m->solved = m->alpha[i] != 0;
-    return GK_OK;
+    if (set != GK_STATE) m->fallen_back[0] = 0;
+    m->solver = m->chosen;
+    return m->fallen_back[0] ? fall_back(m) : GK_OK;
 }
 
 static int rfm_feature_size(gk_model *m, const char *kind)
@@ -304,6 +388,12 @@ static int rfm_report(gk_model *m, int (*value)(void *context, const char *name,
     return code == GK_OK ? value(context, "solver_iterations", m->iterations) : code;
 }
 
+static void rfm_watch(gk_model *m, void (*now)(void *context, const char *doing, double share), void *context)
+{
+    m->watch = now;
+    m->watch_context = context;
+}
+
 static const gk_method rfm_method = {
     .name = "rfm",
     .unit = "iteration",
@@ -320,6 +410,7 @@ static const gk_method rfm_method = {
     .feature_size = rfm_feature_size,
     .free = rfm_free,
     .report = rfm_report,
+    .watch = rfm_watch,
 };
 
 const gk_method *gk_rfm_method(void)

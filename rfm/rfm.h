@@ -58,12 +58,15 @@ struct gk_model {
     double bandwidth, ridge, power, tolerance;
     bool centering;
     int64_t step;
-    const gk_rfm_solver *solver;
-    gk_pool pool;
+    const gk_rfm_solver *chosen, *solver; /* solver = chosen, or cholesky after falling back to it */
+    gk_pool pool, fallback_pool;
+    bool may_fall_back; /* solver auto: a system that conjugate gradients cannot solve goes to cholesky, if that fits */
+    bool prepared;      /* the solver's tables are those of the metric */
 
     /* the state: all else follows from it by deterministic functions */
-    double *metric; /* [2p,2p] M_t */
-    double *alpha;  /* [n,p], all zero while unsolved */
+    double *metric;       /* [2p,2p] M_t */
+    double *alpha;        /* [n,p], all zero while unsolved */
+    int64_t *fallen_back; /* [1] 1 after falling back */
 
     double *previous;   /* [2p,2p] M_t while step t works on M_{t+1} */
     double *agop;       /* [2p,2p] G_t */
@@ -76,6 +79,9 @@ struct gk_model {
     double residual;   /* measured |Y - (K + ridge I) alpha| / |Y| */
     double iterations; /* of an iterative solver, mean over classes */
     gk_rfm_points by_x, by_y;
+    void (*watch)(void *context, const char *doing, double share);
+    void *watch_context;
+    double watched_since, watched_last; /* seconds */
     gk_rfm_tables tables;
     gk_rfm_dense *dense;
     gk_rfm_grids *grids;
@@ -88,6 +94,8 @@ struct gk_rfm_solver {
     void (*layout)(gk_model *m, gk_pool *pool);
     /* Fills what depends on the training cells alone; once. NULL for nothing. */
     void (*place)(gk_model *m);
+    /* Tables of a new metric. */
+    void (*prepare)(gk_model *m);
     /* alpha from the metric (and, where it helps, the alpha of before). GK_DIVERGED with the reason. */
     int (*solve)(gk_model *m);
     bool solve_predicts; /* solve leaves outputs and residual, too */
@@ -99,6 +107,19 @@ struct gk_rfm_solver {
 
 extern const gk_rfm_solver gk_rfm_cholesky; /* dense.c */
 extern const gk_rfm_solver gk_rfm_cg;       /* cg.c: quadratic and general_quadratic */
+
+/* ---- budget.c ---- */
+
+/* Bytes that this process may still take; a huge number where the system does not say. */
+double gk_rfm_memory_free(void);
+/* Floating-point work of one iteration, comparable with each other, and the seconds that it may take. */
+double gk_rfm_dense_work(double n, double p);
+double gk_rfm_cg_work(double p);
+double gk_rfm_seconds(double work, int threads);
+/* Progress for whoever watches: a call starts with `from_here`; `tell` passes on, now and then, what is being done.
+ * Only on the thread that called the model. */
+void gk_rfm_tell_from_here(gk_model *m);
+void gk_rfm_tell(gk_model *m, const char *doing, double share);
 
 /* ---- kernel.c ---- */
 

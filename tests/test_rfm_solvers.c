@@ -3,7 +3,8 @@
 #include "rfm_lab.h"
 
 /* Runs both solvers side by side: the accuracy at each iteration and M at the end. */
-static void same_run(const char *op, int p, double fraction, const char *settings, const char *fast, int steps, double tolerance)
+static void same_run(const char *op, int p, double fraction, const char *settings, const char *fast, int steps,
+                     double tolerance)
 {
     char text[512];
     rfm_lab dense, other;
@@ -13,12 +14,13 @@ static void same_run(const char *op, int p, double fraction, const char *setting
     rfm_lab_open(&other, op, p, fraction, 1, text);
     const double goal = gk_config_real(&other.config, "solver_tolerance");
     for (int t = 0; t <= steps; t++) {
-        const double want = rfm_lab_score(&dense, false).accuracy, got = rfm_lab_score(&other, false).accuracy;
+        const bool train = other.split.n_test == 0;
+        const double want = rfm_lab_score(&dense, train).accuracy, got = rfm_lab_score(&other, train).accuracy;
         const rfm_report report = rfm_lab_report(&other);
-        if (!(fabs(want - got) < 5.1e-4 + 0.5 / other.split.n_test)) {
+        if (!(fabs(want - got) < 5.1e-4 + 0.5 / other.n)) {
             print_error("%s p=%d %s iteration %d: accuracy %g, dense %g\n", op, p, settings, t, got, want);
         }
-        assert_true(fabs(want - got) < 5.1e-4 + 0.5 / other.split.n_test);
+        assert_true(fabs(want - got) < 5.1e-4 + 0.5 / other.n);
         assert_true(report.residual <= goal);
         if (t == steps) break;
         rfm_lab_step(&dense);
@@ -32,20 +34,237 @@ static void same_run(const char *op, int p, double fraction, const char *setting
     rfm_lab_close(&other);
 }
 
+/* GROKLAB_SLOW=1 adds p = 47 and 61 of every operation. */
 static void grid_equals_dense(void **state)
 {
     (void)state;
     static const char *const ops[] = {"add", "sub", "mul", "div"};
-    const int large = getenv("GROKLAB_SLOW") ? 61 : 31;
+    static const int sizes[] = {31, 47, 61};
+    const bool slow = getenv("GROKLAB_SLOW") != NULL;
     for (int i = 0; i < 4; i++) {
-        for (int p = 31; p <= large; p = p == 31 ? 47 : p + 14) same_run(ops[i], p, 0.5, "", "cg", 30, 1e-5);
+        for (int k = 0; k < (slow ? 3 : 1); k++)
+            same_run(ops[i], sizes[k], 0.5, "", "cg", slow || i == 0 ? 30 : 14, 1e-5);
     }
+}
+
+static void grid_equals_dense_with_any_setting(void **state)
+{
+    (void)state;
+    same_run("add", 17, 0.5, "kernel=general_quadratic", "cg", 12, 1e-5);
+    same_run("div", 17, 0.7, "kernel=general_quadratic ridge=0.1 centering=off", "cg", 12, 1e-5);
+    same_run("mul", 17, 0.6, "ridge=0.01 centering=off", "cg", 12, 1e-5);
+    same_run("x^2+x*y+y^2", 16, 0.4, "agop_power=0.25", "cg", 12, 1e-5);
+    same_run("sub", 13, 0.9, "agop_power=1", "cg", 5, 1e-4);
+    same_run("add", 12, 1.0, "ridge=0.2", "cg", 6, 1e-5);
+    same_run("add", 13, 0.08, "", "cg", 6, 1e-5);
+    same_run("add", 17, 0.5, "solver_tolerance=1e-11", "cg", 12, 1e-7);
+}
+
+/* Training cells that split into two blocks without a common row or column: the preconditioner's null space has two
+ * dimensions, and a row without any training cell a third. */
+static void disconnected_training_cells(void **state)
+{
+    (void)state;
+    int32_t train[64];
+    int n = 0;
+    for (int x = 0; x < 6; x++) {
+        for (int y = 0; y < 7; y++) {
+            if ((x < 3) == (y < 4) && (x + 2 * y) % 5) train[n++] = x * 7 + y;
+        }
+    }
+    double *m[2];
+    for (int k = 0; k < 2; k++) {
+        rfm_lab lab;
+        assert_int_equal(gk_split_restore(&lab.split, "add", 7, 0.5, 0, "file", train, n), GK_OK);
+        assert_int_equal(rfm_lab_try(&lab, k ? "solver=cg ridge=0.05" : "solver=cholesky ridge=0.05"), GK_OK);
+        for (int t = 0; t < 4; t++) rfm_lab_step(&lab);
+        m[k] = rfm_lab_feature(&lab, "metric");
+        rfm_lab_close(&lab);
+    }
+    assert_true(rfm_lab_difference(m[1], m[0], 14 * 14) < 1e-5);
+    free(m[0]);
+    free(m[1]);
+}
+
+/* float32 inside must not feel the scale of M, however far from 1. */
+static void scale_does_not_reach_float32(void **state)
+{
+    (void)state;
+    rfm_lab plain, scaled;
+    rfm_lab_open(&plain, "add", 13, 0.5, 2, "solver=cg");
+    rfm_lab_open(&scaled, "add", 13, 0.5, 2, "solver=cg");
+    for (int k = -1; k < 2; k += 2) {
+        for (int i = 0; i < scaled.d * scaled.d; i++) scaled.m[i] = plain.m[i] * pow(2, 130 * k);
+        memset(scaled.alpha, 0, (size_t)(scaled.n * scaled.p) * sizeof(double));
+        assert_int_equal(gk_rfm_method()->loaded(scaled.model, GK_WEIGHTS, 0), GK_OK);
+        double *a = rfm_lab_feature(&plain, "agop"), *b = rfm_lab_feature(&scaled, "agop");
+        assert_true(rfm_lab_difference(b, a, (size_t)(plain.d * plain.d)) < 1e-12);
+        free(a);
+        free(b);
+    }
+    rfm_lab_close(&plain);
+    rfm_lab_close(&scaled);
+}
+
+/* x^2 + y^2 makes points equal, and the kernel matrix nearly singular: auto goes over to cholesky and stays there, also
+ * across a resume, to the same bits; cg alone says so. */
+static void auto_falls_back(void **state)
+{
+    (void)state;
+    rfm_lab straight, resumed, alone;
+    const char *settings = "kernel=general_quadratic agop_power=1 solver=auto";
+    rfm_lab_open(&straight, "x^2+y^2", 31, 0.5, 1, settings);
+    rfm_lab_open(&resumed, "x^2+y^2", 31, 0.5, 1, settings);
+    rfm_lab_open(&alone, "x^2+y^2", 31, 0.5, 1, "kernel=general_quadratic agop_power=1 solver=cg");
+    int code = GK_OK, fell = -1;
+    for (int t = 0; t < 6; t++) {
+        if (t == 4) rfm_lab_copy(&resumed, &straight, t);
+        if (code == GK_OK) code = gk_rfm_method()->step(alone.model, NULL);
+        rfm_lab_step(&straight);
+        if (t >= 4) rfm_lab_step(&resumed);
+        if (fell < 0 && rfm_lab_report(&straight).iterations == 0) fell = t;
+    }
+    assert_in_range(fell, 0, 3);
+    assert_int_equal(code, GK_DIVERGED);
+    assert_non_null(strstr(gk_error_text(), "iteration"));
+    assert_true(rfm_lab_report(&straight).residual < 1e-6);
+    assert_memory_equal(straight.m, resumed.m, (size_t)(straight.d * straight.d) * sizeof(double));
+    assert_memory_equal(straight.alpha, resumed.alpha, (size_t)(straight.n * straight.p) * sizeof(double));
+    rfm_lab_close(&straight);
+    rfm_lab_close(&resumed);
+    rfm_lab_close(&alone);
+}
+
+/* A ridge that outweighs the kernel shrinks the features without end: said as such, not as an overflow somewhere. */
+static void vanishing_features_are_said(void **state)
+{
+    (void)state;
+    static const char *const solvers[] = {"solver=cholesky ridge=1", "solver=cg ridge=1"};
+    for (int k = 0; k < 2; k++) {
+        rfm_lab lab;
+        int code = GK_OK;
+        rfm_lab_open(&lab, "add", 13, 0.5, 1, solvers[k]);
+        for (int t = 0; t < 30 && code == GK_OK; t++) code = gk_rfm_method()->step(lab.model, NULL);
+        assert_int_equal(code, GK_DIVERGED);
+        assert_non_null(strstr(gk_error_text(), "ridge (now 1)"));
+        rfm_lab_close(&lab);
+    }
+}
+
+/* What cannot be held in memory is refused before it starts, with the way out. */
+static void too_large_is_refused(void **state)
+{
+    (void)state;
+    rfm_lab lab;
+    assert_int_equal(gk_split_make(&lab.split, "add", 1009, 0.5, 0, "philox"), GK_OK);
+    assert_int_equal(rfm_lab_try(&lab, "solver=cholesky"), GK_FAILED);
+    assert_non_null(strstr(gk_error_text(), "GB"));
+    assert_non_null(strstr(gk_error_text(), "solver = cg"));
+    gk_config_free(&lab.config);
+    assert_int_equal(rfm_lab_try(&lab, "kernel=gaussian"), GK_FAILED);
+    assert_non_null(strstr(gk_error_text(), "p up to"));
+    gk_config_free(&lab.config);
+    gk_split_free(&lab.split);
+}
+
+static void threads_do_not_change_a_bit(void **state)
+{
+    (void)state;
+    static const char *const settings[] = {"solver=cg threads=1", "solver=cg threads=3", "solver=cg threads=2"};
+    double *m[3];
+    for (int k = 0; k < 3; k++) {
+        rfm_lab lab;
+        rfm_lab_open(&lab, "mul", 19, 0.5, 4, settings[k]);
+        for (int t = 0; t < 5; t++) rfm_lab_step(&lab);
+        m[k] = rfm_lab_feature(&lab, "metric");
+        rfm_lab_close(&lab);
+        assert_memory_equal(m[0], m[k], 38 * 38 * sizeof(double));
+    }
+    for (int k = 0; k < 3; k++) free(m[k]);
+}
+
+/* ---- the published runs: measures.md, section 1 ---- */
+
+/* Circulant deviation of the off-diagonal block M[p:2p, 0:p]. */
+static double deviation(const rfm_lab *lab, gk_ordering ordering)
+{
+    int32_t keys[2 * 64];
+    gk_grouping g;
+    assert_int_equal(gk_ordering_keys(&g, keys, lab->p, ordering), GK_OK);
+    return gk_circularity_of(lab->m + lab->p * lab->d, lab->d, &g).deviation;
+}
+
+/* Steps to iteration `until`; returns the first iteration with test accuracy over .9, or -1. */
+static int transition(rfm_lab *lab, int until)
+{
+    int first = -1;
+    for (int t = 0; t <= until; t++) {
+        if (t > 0) rfm_lab_step(lab);
+        if (first < 0 && rfm_lab_score(lab, false).accuracy > 0.9) first = t;
+    }
+    return first;
+}
+
+static void quadratic_groks_as_published(void **state)
+{
+    (void)state;
+    static const char *const ops[] = {"add", "sub", "mul", "div"};
+    static const gk_ordering right[] = {GK_TOEPLITZ, GK_HANKEL, GK_TOEPLITZ_DLOG, GK_HANKEL_DLOG};
+    static const gk_ordering wrong[] = {GK_HANKEL, GK_TOEPLITZ, GK_HANKEL_DLOG, GK_TOEPLITZ_DLOG};
+    for (int i = 0; i < 4; i++) {
+        rfm_lab lab;
+        rfm_lab_open(&lab, ops[i], 61, 0.5, (uint64_t)i + 1, "threads=2");
+        assert_in_range(transition(&lab, 30), 13, 17);
+        assert_true(rfm_lab_score(&lab, true).accuracy == 1);
+        assert_true(deviation(&lab, right[i]) < 0.0005);
+        assert_true(deviation(&lab, wrong[i]) > 0.01);
+        double values[122], *m = rfm_lab_feature(&lab, "metric"), asymmetry = 0;
+        for (int a = 0; a < lab.d; a++) {
+            for (int b = 0; b < a; b++) asymmetry = fmax(asymmetry, fabs(m[a * lab.d + b] - m[b * lab.d + a]));
+        }
+        assert_true(asymmetry == 0);
+        assert_int_equal(gk_eigen(m, lab.d, values), GK_OK);
+        assert_true(values[0] > -1e-12 * values[lab.d - 1]);
+        free(m);
+        rfm_lab_close(&lab);
+    }
+}
+
+static void gaussian_groks_as_published(void **state)
+{
+    (void)state;
+    rfm_lab lab;
+    rfm_lab_open(&lab, "add", 61, 0.5, 0, "kernel=gaussian threads=2");
+    assert_in_range(transition(&lab, 18), 14, 18);
+    rfm_lab_close(&lab);
+}
+
+static void power_decides(void **state)
+{
+    (void)state;
+    rfm_lab lab;
+    rfm_lab_open(&lab, "add", 61, 0.5, 0, "agop_power=0.25 threads=2");
+    assert_int_equal(transition(&lab, 17), -1);
+    rfm_lab_close(&lab);
+    rfm_lab_open(&lab, "add", 61, 0.5, 0, "agop_power=1 threads=2");
+    assert_in_range(transition(&lab, 10), 4, 10);
+    rfm_lab_close(&lab);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(grid_equals_dense),
+        cmocka_unit_test(grid_equals_dense_with_any_setting),
+        cmocka_unit_test(disconnected_training_cells),
+        cmocka_unit_test(scale_does_not_reach_float32),
+        cmocka_unit_test(auto_falls_back),
+        cmocka_unit_test(vanishing_features_are_said),
+        cmocka_unit_test(too_large_is_refused),
+        cmocka_unit_test(threads_do_not_change_a_bit),
+        cmocka_unit_test(quadratic_groks_as_published),
+        cmocka_unit_test(gaussian_groks_as_published),
+        cmocka_unit_test(power_decides),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
