@@ -42,6 +42,7 @@ typedef struct tf_tables {
     real *dbase;       /* [ext] */
     real *dwof, *df;   /* [dp, ext] */
     real *dv, *dein;   /* [rows, dp] */
+    real *du, *dq;     /* [d], [dh] */
     real *dv_head;     /* [rows, heads * dhp] */
     real *dw_o, *dw_v; /* [dp, dp] */
     real *dw_out;      /* [dmp, dp] */
@@ -57,7 +58,7 @@ typedef struct tf_pairs {
     real *post_t; /* [TF_PAIRS / PANEL][dmp][PANEL] */
     real *logits; /* [vp, TF_PAIRS], then their gradient */
     real *row;    /* [TF_PAIRS, PANEL] one panel of something by pairs */
-    real *dots;   /* [heads][2][TF_PAIRS][VEC] partial sums of the gradient of `a` */
+    real *dots;   /* [heads][TF_PAIRS][VEC] sums of the gradients of both `a`: half of the lanes each */
     real *dt0, *dt1, *dwl, *dbase, *ds0, *ds1, *ds_l;
     double loss;
     gk_score score;

@@ -2,6 +2,8 @@
  * worked on by panels of PANEL columns, so that what is being used stays in the first-level cache. */
 #include "transformer_fast.h"
 
+enum { PAIRS_HOT = 48 }; /* pairs whose panel stays in the first-level cache between two passes */
+
 void tf_pairs_take(tf_pairs *k, gk_pool *pool, const tf_sizes *s, const tf_tables *t, net_activation activation)
 {
     const size_t one = sizeof(real), heads = (size_t)s->heads, dmp = (size_t)t->dmp, p = (size_t)s->p;
@@ -12,7 +14,7 @@ void tf_pairs_take(tf_pairs *k, gk_pool *pool, const tf_sizes *s, const tf_table
     k->post_t = gk_pool_take(pool, dmp * TF_PAIRS, one);
     k->logits = gk_pool_take(pool, (size_t)t->vp * TF_PAIRS, one);
     k->row = gk_pool_take(pool, TF_PAIRS * PANEL, one);
-    k->dots = gk_pool_take(pool, heads * 2 * TF_PAIRS * VEC, one);
+    k->dots = gk_pool_take(pool, heads * TF_PAIRS * VEC, one);
     k->dt0 = gk_pool_take(pool, table, one);
     k->dt1 = gk_pool_take(pool, table, one);
     k->dwl = gk_pool_take(pool, (size_t)s->vocab * dmp, one);
@@ -66,9 +68,13 @@ static void attention_backward(const gk_model *m, tf_pairs *k)
     const int p = m->s.p;
     for (int h = 0; h < m->s.heads; h++) {
         const real *a0 = k->a + (ptrdiff_t)h * 2 * TF_PAIRS, *a1 = a0 + TF_PAIRS;
-        const real *dots = k->dots + (ptrdiff_t)h * 2 * TF_PAIRS * VEC;
-        for (int i = 0; i < TF_PAIRS; i++) {
-            const real da0 = vec_sum(vec_load(dots + i * VEC)), da1 = vec_sum(vec_load(dots + (TF_PAIRS + i) * VEC));
+        const real *dot = k->dots + (ptrdiff_t)h * TF_PAIRS * VEC;
+        for (int i = 0; i < TF_PAIRS; i++, dot += VEC) {
+            real da0 = 0, da1 = 0;
+            for (int c = 0; c < VEC / 2; c++) {
+                da0 += dot[c];
+                da1 += dot[VEC / 2 + c];
+            }
             const real mean = a0[i] * da0 + a1[i] * da1;
             k->ds0[h * p + k->x[i]] += a0[i] * (da0 - mean);
             k->ds1[h * p + k->y[i]] += a1[i] * (da1 - mean);
@@ -79,8 +85,8 @@ static void attention_backward(const gk_model *m, tf_pairs *k)
 
 /* ---- tables ---- */
 
-/* rows [TF_PAIRS, PANEL]: base + sum_h a_0h t0_h(x) + a_1h t1_h(y), panel j */
-static void gather_forward(real *rows, const gk_model *m, const tf_pairs *k, int j)
+/* rows [TF_PAIRS, PANEL]: base + sum_h a_0h t0_h(x) + a_1h t1_h(y), panel j; the positive part of it when `relu`. */
+static inline void gather(real *rows, const gk_model *m, const tf_pairs *k, int j, bool relu)
 {
     const int heads = m->s.heads;
     const ptrdiff_t head = (ptrdiff_t)m->fast->t.rows * PANEL, at = (ptrdiff_t)j * heads * head;
@@ -99,77 +105,106 @@ static void gather_forward(real *rows, const gk_model *m, const tf_pairs *k, int
             }
         }
 #pragma GCC unroll 4
-        for (int c = 0; c < TILE_VECS; c++) vec_store(rows + i * PANEL + c * VEC, z[c]);
+        for (int c = 0; c < TILE_VECS; c++)
+            vec_store(rows + i * PANEL + c * VEC, relu ? vec_max(z[c], vec_of(0)) : z[c]);
     }
 }
 
-/* dt0, dt1 += and dots += from the gradient drows of panel j, for head h. Pairs with the same x stand together: their
- * sum for t0's row and the row itself stay in registers. */
-static void scatter_head(const gk_model *m, tf_pairs *k, const real *drows, int j, int h)
-{
-    /* rows = base + sum_h a_0h t0_h(x) + a_1h t1_h(y) */
-    const ptrdiff_t at = ((ptrdiff_t)j * m->s.heads + h) * m->fast->t.rows * PANEL;
-    const int32_t *xs = k->x, *ys = k->y;
-    const real *a0 = k->a + (ptrdiff_t)h * 2 * TF_PAIRS, *a1 = a0 + TF_PAIRS;
-    const real *t0 = m->fast->t.t0 + at, *t1 = m->fast->t.t1 + at;
-    real *dt0 = k->dt0 + at, *dt1 = k->dt1 + at;
-    real *dots0 = k->dots + (ptrdiff_t)h * 2 * TF_PAIRS * VEC, *dots1 = dots0 + TF_PAIRS * VEC;
-    for (int i = 0; i < TF_PAIRS;) {
-        const ptrdiff_t x = xs[i];
-        vec row[TILE_VECS], sum[TILE_VECS];
-#pragma GCC unroll 4
-        for (int c = 0; c < TILE_VECS; c++) {
-            row[c] = vec_load(t0 + x * PANEL + c * VEC);
-            sum[c] = vec_load(dt0 + x * PANEL + c * VEC);
-        }
-        do {
-            const real *d = drows + (ptrdiff_t)i * PANEL, *y = t1 + (ptrdiff_t)ys[i] * PANEL;
-            real *dy = dt1 + (ptrdiff_t)ys[i] * PANEL;
-            const vec on_x = vec_of(a0[i]), on_y = vec_of(a1[i]);
-            vec dot0 = vec_load(dots0 + (ptrdiff_t)i * VEC), dot1 = vec_load(dots1 + (ptrdiff_t)i * VEC);
-#pragma GCC unroll 4
-            for (int c = 0; c < TILE_VECS; c++) {
-                const vec part = vec_load(d + c * VEC);
-                sum[c] += on_x * part;
-                dot0 += row[c] * part;
-                dot1 += vec_load(y + c * VEC) * part;
-                vec_store(dy + c * VEC, vec_load(dy + c * VEC) + on_y * part);
-            }
-            vec_store(dots0 + (ptrdiff_t)i * VEC, dot0);
-            vec_store(dots1 + (ptrdiff_t)i * VEC, dot1);
-        } while (++i < TF_PAIRS && xs[i] == x);
-#pragma GCC unroll 4
-        for (int c = 0; c < TILE_VECS; c++) vec_store(dt0 + x * PANEL + c * VEC, sum[c]);
+/* dt0, dt1 += and dots += from the gradient drows of panel j, for HEADS heads from h on.
+ *     rows = base + sum_h a_0h t0_h(x) + a_1h t1_h(y)
+ * Pairs with the same x stand together: their sum for t0's row and the row itself stay in registers. Two heads at a
+ * time read drows half as often, which is what bounds this loop. */
+#define DEFINE_SCATTER(HEADS)                                                                                          \
+    static void scatter_##HEADS(const gk_model *m, tf_pairs *k, const real *drows, int j, int h)                       \
+    {                                                                                                                  \
+        const ptrdiff_t head = (ptrdiff_t)m->fast->t.rows * PANEL, at = ((ptrdiff_t)j * m->s.heads + h) * head;        \
+        const int32_t *xs = k->x, *ys = k->y;                                                                          \
+        const real *a = k->a + (ptrdiff_t)h * 2 * TF_PAIRS, *t0 = m->fast->t.t0 + at, *t1 = m->fast->t.t1 + at;        \
+        real *dt0 = k->dt0 + at, *dt1 = k->dt1 + at, *dots = k->dots + (ptrdiff_t)h * TF_PAIRS * VEC;                  \
+        for (ptrdiff_t i = 0; i < TF_PAIRS;) {                                                                         \
+            const ptrdiff_t x = xs[i];                                                                                 \
+            vec row[HEADS][TILE_VECS], sum[HEADS][TILE_VECS];                                                          \
+            _Pragma("GCC unroll 2") for (int g = 0; g < HEADS; g++)                                                    \
+                _Pragma("GCC unroll 4") for (int c = 0; c < TILE_VECS; c++)                                            \
+            {                                                                                                          \
+                row[g][c] = vec_load(t0 + g * head + x * PANEL + c * VEC);                                             \
+                sum[g][c] = vec_load(dt0 + g * head + x * PANEL + c * VEC);                                            \
+            }                                                                                                          \
+            do {                                                                                                       \
+                const real *d = drows + i * PANEL, *y = t1 + (ptrdiff_t)ys[i] * PANEL;                                 \
+                real *dy = dt1 + (ptrdiff_t)ys[i] * PANEL;                                                             \
+                vec part[TILE_VECS];                                                                                   \
+                _Pragma("GCC unroll 4") for (int c = 0; c < TILE_VECS; c++) part[c] = vec_load(d + c * VEC);           \
+                _Pragma("GCC unroll 2") for (int g = 0; g < HEADS; g++)                                                \
+                {                                                                                                      \
+                    const vec on_x = vec_of(a[g * 2 * TF_PAIRS + i]), on_y = vec_of(a[(g * 2 + 1) * TF_PAIRS + i]);    \
+                    vec dot0 = vec_of(0), dot1 = vec_of(0);                                                            \
+                    _Pragma("GCC unroll 4") for (int c = 0; c < TILE_VECS; c++)                                        \
+                    {                                                                                                  \
+                        real *to = dy + g * head + c * VEC;                                                            \
+                        sum[g][c] += on_x * part[c];                                                                   \
+                        dot0 += row[g][c] * part[c];                                                                   \
+                        dot1 += vec_load(y + g * head + c * VEC) * part[c];                                            \
+                        vec_store(to, vec_load(to) + on_y * part[c]);                                                  \
+                    }                                                                                                  \
+                    real *dot = dots + (g * TF_PAIRS + i) * VEC;                                                       \
+                    vec_store(dot, vec_load(dot) + vec_fold(dot0, dot1));                                              \
+                }                                                                                                      \
+            } while (++i < TF_PAIRS && xs[i] == x);                                                                    \
+            _Pragma("GCC unroll 2") for (int g = 0; g < HEADS; g++)                                                    \
+                _Pragma("GCC unroll 4") for (int c = 0; c < TILE_VECS; c++)                                            \
+                    vec_store(dt0 + g * head + x * PANEL + c * VEC, sum[g][c]);                                        \
+        }                                                                                                              \
     }
+DEFINE_SCATTER(1)
+DEFINE_SCATTER(2)
+
+static void scatter(const gk_model *m, tf_pairs *k, const real *drows, int j)
+{
+    int h = 0;
+    for (; h + 2 <= m->s.heads; h += 2) scatter_2(m, k, drows, j, h);
+    if (h < m->s.heads) scatter_1(m, k, drows, j, h);
 }
 
-static void gather_backward(const gk_model *m, tf_pairs *k, const real *drows, int j)
+/* dbase += the sum of drows over pairs from..to-1, panel j */
+static void add_base(tf_pairs *k, const real *drows, int j, int from, int to)
 {
-    for (int c = 0; c < PANEL; c += VEC) {
-        vec sum = vec_load(k->dbase + j * PANEL + c);
-        for (int i = 0; i < TF_PAIRS; i++) sum += vec_load(drows + i * PANEL + c);
-        vec_store(k->dbase + j * PANEL + c, sum);
-    }
-    for (int h = 0; h < m->s.heads; h++) scatter_head(m, k, drows, j, h);
+    real *base = k->dbase + (ptrdiff_t)j * PANEL;
+    vec sum[TILE_VECS];
+#pragma GCC unroll 4
+    for (int c = 0; c < TILE_VECS; c++) sum[c] = vec_load(base + c * VEC);
+    for (int i = from; i < to; i++)
+#pragma GCC unroll 4
+        for (int c = 0; c < TILE_VECS; c++) sum[c] += vec_load(drows + i * PANEL + c * VEC);
+#pragma GCC unroll 4
+    for (int c = 0; c < TILE_VECS; c++) vec_store(base + c * VEC, sum[c]);
 }
 
 /* ---- neurons ---- */
 
-static void activate_forward(real *post, real *slope, const real *z, net_activation activation)
+/* Panel j of the neurons: post = s(z), and s'(z) for activations whose post does not tell it. */
+static void neurons_forward(const gk_model *m, tf_pairs *k, int j)
 {
+    const ptrdiff_t at = (ptrdiff_t)j * TF_PAIRS * PANEL;
     const size_t count = (size_t)TF_PAIRS * PANEL;
-    net_activate(post, z, count, activation);
-    if (activation != NET_RELU) net_activation_slope(slope, z, count, activation);
+    if (m->n.activation == NET_RELU) {
+        gather(k->post + at, m, k, j, true);
+        return;
+    }
+    gather(k->row, m, k, j, false);
+    net_activate(k->post + at, k->row, count, m->n.activation);
+    net_activation_slope(k->slope + at, k->row, count, m->n.activation);
 }
 
-/* dz over dpost: post = s(z) */
-static void activate_backward(real *dz, const real *post, const real *slope, net_activation activation)
+/* dz over dpost for pairs from..to-1 of panel j: post = s(z) */
+static void neurons_backward(const gk_model *m, const tf_pairs *k, real *dz, int j, int from, int to)
 {
-    for (int i = 0; i < TF_PAIRS * PANEL; i += VEC) {
-        const vec d = vec_load(dz + i);
-        vec_store(dz + i, activation == NET_RELU ? vec_select(vec_load(post + i) > vec_of(0), d, vec_of(0))
-                                                 : d * vec_load(slope + i));
-    }
+    const real *post = k->post + (ptrdiff_t)j * TF_PAIRS * PANEL, *slope = k->slope + (ptrdiff_t)j * TF_PAIRS * PANEL;
+    if (m->n.activation == NET_RELU)
+        for (int i = from * PANEL; i < to * PANEL; i += VEC)
+            vec_store(dz + i, vec_select(vec_load(post + i) > vec_of(0), vec_load(dz + i), vec_of(0)));
+    else
+        for (int i = from * PANEL; i < to * PANEL; i += VEC) vec_store(dz + i, vec_load(dz + i) * vec_load(slope + i));
 }
 
 void tf_pairs_forward(const gk_model *m, tf_pairs *k, const int32_t *cells, int n)
@@ -184,15 +219,14 @@ void tf_pairs_forward(const gk_model *m, tf_pairs *k, const int32_t *cells, int 
     }
     attention_forward(m, k);
     for (int j = 0; j < t->inner; j++) {
-        real *post = k->post + (ptrdiff_t)j * TF_PAIRS * PANEL;
-        gather_forward(k->row, m, k, j);
-        activate_forward(post, k->slope + (ptrdiff_t)j * TF_PAIRS * PANEL, k->row, m->n.activation);
+        const real *post = k->post + (ptrdiff_t)j * TF_PAIRS * PANEL;
+        neurons_forward(m, k, j);
         for (int q = 0; q < TF_PAIRS / PANEL; q++)
             vec_transpose_all(k->post_t + ((ptrdiff_t)q * t->dmp + j * PANEL) * PANEL, PANEL,
                               post + (ptrdiff_t)q * PANEL * PANEL, PANEL, PANEL, PANEL);
     }
     for (int j = t->inner; j < t->panels; j++) { /* the direct path */
-        gather_forward(k->row, m, k, j);
+        gather(k->row, m, k, j, false);
         vec_transpose_all(k->logits + (ptrdiff_t)(j - t->inner) * PANEL * TF_PAIRS, TF_PAIRS, k->row, PANEL, TF_PAIRS,
                           PANEL);
     }
@@ -205,22 +239,26 @@ void tf_pairs_backward(const gk_model *m, tf_pairs *k)
 {
     const tf_sizes *s = &m->s;
     const tf_tables *t = &m->fast->t;
-    memset(k->dots, 0, (size_t)s->heads * 2 * TF_PAIRS * VEC * sizeof(real));
+    memset(k->dots, 0, (size_t)s->heads * TF_PAIRS * VEC * sizeof(real));
     for (int j = 0; j < t->inner; j++) {
         const real *post = k->post + (ptrdiff_t)j * TF_PAIRS * PANEL;
         const ptrdiff_t wl = (ptrdiff_t)j * s->vocab * PANEL;
         /* logits [c, i] = sum_k W_L[c, k] post[i, k] */
         tile_panel(k->dwl + wl, PANEL, (tile_left){k->logits, TF_PAIRS, 1}, (tile_right){post, PANEL}, s->vocab,
                    TF_PAIRS, true);
-        tile_panel(k->row, PANEL, (tile_left){k->logits, 1, TF_PAIRS}, (tile_right){t->wl + wl, PANEL}, TF_PAIRS,
-                   s->vocab, false);
-        activate_backward(k->row, post, k->slope + (ptrdiff_t)j * TF_PAIRS * PANEL, m->n.activation);
-        gather_backward(m, k, k->row, j);
+        for (int i = 0; i < TF_PAIRS; i += PAIRS_HOT) {
+            tile_panel(k->row + i * PANEL, PANEL, (tile_left){k->logits + i, 1, TF_PAIRS},
+                       (tile_right){t->wl + wl, PANEL}, PAIRS_HOT, s->vocab, false);
+            neurons_backward(m, k, k->row, j, i, i + PAIRS_HOT);
+            add_base(k, k->row, j, i, i + PAIRS_HOT);
+        }
+        scatter(m, k, k->row, j);
     }
     for (int j = t->inner; j < t->panels; j++) {
         vec_transpose_all(k->row, PANEL, k->logits + (ptrdiff_t)(j - t->inner) * PANEL * TF_PAIRS, TF_PAIRS, PANEL,
                           TF_PAIRS);
-        gather_backward(m, k, k->row, j);
+        add_base(k, k->row, j, 0, TF_PAIRS);
+        scatter(m, k, k->row, j);
     }
     attention_backward(m, k);
 }

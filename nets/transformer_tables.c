@@ -7,7 +7,7 @@ void tf_tables_take(tf_tables *t, gk_pool *pool, const tf_sizes *s)
     t->dp = round_up(s->d, PANEL);
     t->dmp = round_up(s->dm, PANEL);
     t->vp = round_up(s->vocab, PANEL);
-    t->dhp = round_up(s->dh, PANEL);
+    t->dhp = round_up(s->dh, VEC);
     t->ext = t->dmp + t->vp;
     t->rows = s->p + 3;
     t->inner = t->dmp / PANEL;
@@ -42,6 +42,8 @@ void tf_tables_take(tf_tables *t, gk_pool *pool, const tf_sizes *s)
     t->df = gk_pool_take(pool, dp * ext, one);
     t->dv = gk_pool_take(pool, rows * dp, one);
     t->dein = gk_pool_take(pool, rows * dp, one);
+    t->du = gk_pool_take(pool, d, one);
+    t->dq = gk_pool_take(pool, (size_t)s->dh, one);
     t->dv_head = gk_pool_take(pool, rows * by_head, one);
     t->dw_o = gk_pool_take(pool, dp * dp, one);
     t->dw_v = gk_pool_take(pool, dp * dp, one);

@@ -121,8 +121,8 @@ static void values_backward(const gk_model *m, int from, int to)
         real *dv = t->dv_head + from * ld + h * t->dhp;
         for (int j = 0; j < t->panels; j++) { /* t_h = v_h wof_h */
             const real *dt = t->dt + (((ptrdiff_t)j * s->heads + h) * t->rows + from) * PANEL;
-            tile_panels(dv, ld, (tile_left){dt, PANEL, 1}, (tile_right){t->wof_t + j * PANEL * ld + h * t->dhp, ld},
-                        to - from, PANEL, 0, t->dhp / PANEL, j > 0);
+            tile_columns(dv, ld, (tile_left){dt, PANEL, 1}, (tile_right){t->wof_t + j * PANEL * ld + h * t->dhp, ld},
+                         to - from, PANEL, t->dhp, j > 0);
         }
         for (int a = from; a < to; a++)
             memcpy(t->dv + (ptrdiff_t)a * t->dp + h * s->dh, t->dv_head + a * ld + h * t->dhp,
@@ -151,61 +151,91 @@ static void rows_backward(const gk_model *m, const tf_weights *dw, int from, int
     }
 }
 
-/* The scores' side: W_Q, W_K, and what W_E, W_pos and x_l get from everything. */
-static void scores_backward(const gk_model *m, const tf_weights *dw)
+static void add_scaled(real *to, real c, const real *a, ptrdiff_t n)
+{
+#pragma omp simd
+    for (ptrdiff_t i = 0; i < n; i++) to[i] += c * a[i];
+}
+
+static real dot(const real *a, const real *b, ptrdiff_t n)
+{
+    real sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (ptrdiff_t i = 0; i < n; i++) sum += a[i] * b[i];
+    return sum;
+}
+
+/* Tokens from..to-1: W_E by the values and by the scores, s_j = u (W_E + W_pos[j]). */
+static void tokens_backward(const gk_model *m, const tf_weights *dw, int from, int to)
+{
+    const tf_tables *t = &m->fast->t;
+    const tf_pairs *k = &m->fast->pairs[0];
+    const ptrdiff_t d = m->s.d, p = m->s.p;
+    for (int a = from; a < to; a++) {
+        real *row = dw->w_e + a * d;
+        memcpy(row, t->dein + (ptrdiff_t)a * t->dp, (size_t)d * sizeof(real));
+        for (int h = 0; h < m->s.heads; h++) add_scaled(row, k->ds0[h * p + a] + k->ds1[h * p + a], t->u + h * d, d);
+    }
+}
+
+/* x_l and W_pos by everything but the scores. */
+static void positions_backward(const gk_model *m, const tf_weights *dw)
+{
+    const tf_tables *t = &m->fast->t;
+    const ptrdiff_t d = m->s.d, p = m->s.p;
+    const real *pos = t->dein + p * t->dp;
+    real *dx_l = dw->w_e + p * d;       /* x_l = W_E[p] + W_pos[2] */
+    for (ptrdiff_t i = 0; i < d; i++) { /* ein: W_pos[0] - x_l, W_pos[1] - x_l, x_l; base = x_l F + b_out W_U */
+        const real *f = t->f + i * t->ext;
+        dw->w_pos[i] = pos[i];
+        dw->w_pos[d + i] = pos[t->dp + i];
+        dw->b_out[i] = dot(f + t->dmp, t->dbase + t->dmp, t->vp);
+        dx_l[i] = pos[2 * t->dp + i] - pos[i] - pos[t->dp + i] + dot(f, t->dbase, t->dmp) + dw->b_out[i];
+    }
+}
+
+/* Head h: W_Q, W_K, and what W_pos and x_l get through the scores. du, dq [d], [dh] are work space. */
+static void head_backward(const gk_model *m, const tf_weights *dw, int h, real *du, real *dq)
 {
     const tf_sizes *s = &m->s;
     const tf_tables *t = &m->fast->t;
     const tf_pairs *k = &m->fast->pairs[0];
     const real scale = 1 / real_sqrt((real)s->dh);
-    const ptrdiff_t d = s->d, p = s->p;
-    real *dx_l = dw->w_e + p * d; /* x_l = W_E[p] + W_pos[2] */
-    const real *pos = t->dein + p * t->dp;
-    for (ptrdiff_t i = 0; i < d; i++) { /* ein: W_E, W_pos[0] - x_l, W_pos[1] - x_l, x_l; base = x_l F + b_out W_U */
-        for (ptrdiff_t a = 0; a < p; a++) dw->w_e[a * d + i] = t->dein[a * t->dp + i];
-        dw->w_pos[i] = pos[i];
-        dw->w_pos[d + i] = pos[t->dp + i];
-        real inner = 0, outer = 0;
-        const real *f = t->f + i * t->ext;
-        for (int c = 0; c < t->dmp; c++) inner += f[c] * t->dbase[c];
-        for (int c = t->dmp; c < t->ext; c++) outer += f[c] * t->dbase[c];
-        dw->b_out[i] = outer;
-        dx_l[i] = pos[2 * t->dp + i] - pos[i] - pos[t->dp + i] + inner + outer;
+    const ptrdiff_t d = s->d, p = s->p, dh = s->dh, at = h * d * dh;
+    const real *ds0 = k->ds0 + h * p, *ds1 = k->ds1 + h * p, *u = t->u + h * d, *q = t->q + h * dh;
+    real *dx_l = dw->w_e + p * d;
+    real sum0 = 0, sum1 = 0;
+    memset(du, 0, (size_t)d * sizeof(real));
+    memset(dq, 0, (size_t)dh * sizeof(real));
+    for (ptrdiff_t a = 0; a < p; a++) { /* s_j = u (W_E + W_pos[j]) */
+        sum0 += ds0[a];
+        sum1 += ds1[a];
+        add_scaled(du, ds0[a] + ds1[a], m->w.w_e + a * d, d);
     }
-    for (int h = 0; h < s->heads; h++) {
-        const ptrdiff_t at = h * d * s->dh;
-        const real *ds0 = k->ds0 + h * p, *ds1 = k->ds1 + h * p, *u = t->u + h * d, *q = t->q + h * s->dh;
-        real sum0 = 0, sum1 = 0;
-        for (ptrdiff_t a = 0; a < p; a++) { /* s_j = u (W_E + W_pos[j]) */
-            sum0 += ds0[a];
-            sum1 += ds1[a];
-            for (ptrdiff_t i = 0; i < d; i++) dw->w_e[a * d + i] += (ds0[a] + ds1[a]) * u[i];
-        }
-        for (ptrdiff_t i = 0; i < d; i++) {
-            dw->w_pos[i] += sum0 * u[i];
-            dw->w_pos[d + i] += sum1 * u[i];
-            dx_l[i] += k->ds_l[h] * u[i]; /* s_l = u x_l */
-        }
-        real *dq = t->dv_head; /* its values are used up */
-        memset(dq, 0, (size_t)s->dh * sizeof(real));
-        for (ptrdiff_t i = 0; i < d; i++) { /* u = W_K q / sqrt(dh) */
-            real du = sum0 * m->w.w_pos[i] + sum1 * m->w.w_pos[d + i] + k->ds_l[h] * t->x_l[i];
-            for (ptrdiff_t a = 0; a < p; a++) du += (ds0[a] + ds1[a]) * m->w.w_e[a * d + i];
-            for (int j = 0; j < s->dh; j++) {
-                dw->w_k[at + i * s->dh + j] = scale * du * q[j];
-                dq[j] += scale * du * m->w.w_k[at + i * s->dh + j];
-            }
-        }
-        for (ptrdiff_t i = 0; i < d; i++) { /* q = x_l W_Q */
-            real sum = 0;
-            for (int j = 0; j < s->dh; j++) {
-                dw->w_q[at + i * s->dh + j] = t->x_l[i] * dq[j];
-                sum += dq[j] * m->w.w_q[at + i * s->dh + j];
-            }
-            dx_l[i] += sum;
-        }
+    add_scaled(du, sum0, m->w.w_pos, d);
+    add_scaled(du, sum1, m->w.w_pos + d, d);
+    add_scaled(du, k->ds_l[h], t->x_l, d); /* s_l = u x_l */
+    add_scaled(dw->w_pos, sum0, u, d);
+    add_scaled(dw->w_pos + d, sum1, u, d);
+    add_scaled(dx_l, k->ds_l[h], u, d);
+    for (ptrdiff_t i = 0; i < d; i++) { /* u = W_K q / sqrt(dh) */
+        memset(dw->w_k + at + i * dh, 0, (size_t)dh * sizeof(real));
+        add_scaled(dw->w_k + at + i * dh, scale * du[i], q, dh);
+        add_scaled(dq, scale * du[i], m->w.w_k + at + i * dh, dh);
     }
-    memcpy(dw->w_pos + 2 * d, dx_l, (size_t)d * sizeof(real));
+    for (ptrdiff_t i = 0; i < d; i++) { /* q = x_l W_Q */
+        memset(dw->w_q + at + i * dh, 0, (size_t)dh * sizeof(real));
+        add_scaled(dw->w_q + at + i * dh, t->x_l[i], dq, dh);
+        dx_l[i] += dot(dq, m->w.w_q + at + i * dh, dh);
+    }
+}
+
+static void last_backward(const gk_model *m, const tf_weights *dw)
+{
+    const ptrdiff_t d = m->s.d;
+    positions_backward(m, dw);
+    for (int h = 0; h < m->s.heads; h++) head_backward(m, dw, h, m->fast->t.du, m->fast->t.dq);
+    memcpy(dw->w_pos + 2 * d, dw->w_e + m->s.p * d, (size_t)d * sizeof(real));
 }
 
 void tf_tables_backward(const gk_model *m, int thread, int threads)
@@ -230,6 +260,8 @@ void tf_tables_backward(const gk_model *m, int thread, int threads)
 #pragma omp barrier
     net_share(s->d, thread, threads, &from, &to);
     rows_backward(m, dw, from, to);
-    if (thread == threads - 1) scores_backward(m, dw);
+    net_share(s->p, thread, threads, &from, &to);
+    tokens_backward(m, dw, from, to);
+    if (thread == threads - 1) last_backward(m, dw);
 #pragma omp barrier
 }

@@ -70,13 +70,6 @@ static inline vec vec_max(vec a, vec b)
     return vec_select(a > b, a, b);
 }
 
-static inline real vec_sum(vec v)
-{
-    real sum = 0;
-    for (int i = 0; i < VEC; i++) sum += v[i];
-    return sum;
-}
-
 #ifdef GK_REAL_f32
 /* e^x for x <= 88, within 2 units in the last place; 0 below -87. x = n log 2 + r, e^r by a polynomial (Cephes' expf).
  */
@@ -106,24 +99,38 @@ static inline vec vec_exp(vec x)
 #endif
 
 #if VEC == 16
-#define VEC_FIRST 0, 1, 2, 3, 4, 5, 6, 7
-#define VEC_LAST  8, 9, 10, 11, 12, 13, 14, 15
-#define VEC_LOW   0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
-#define VEC_HIGH  8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
+#define VEC_FIRSTS 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23
+#define VEC_LASTS  8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31
+#define VEC_FIRST  0, 1, 2, 3, 4, 5, 6, 7
+#define VEC_LAST   8, 9, 10, 11, 12, 13, 14, 15
+#define VEC_LOW    0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
+#define VEC_HIGH   8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
 #elif VEC == 8
-#define VEC_FIRST 0, 1, 2, 3
-#define VEC_LAST  4, 5, 6, 7
-#define VEC_LOW   0, 8, 1, 9, 2, 10, 3, 11
-#define VEC_HIGH  4, 12, 5, 13, 6, 14, 7, 15
+#define VEC_FIRSTS 0, 1, 2, 3, 8, 9, 10, 11
+#define VEC_LASTS  4, 5, 6, 7, 12, 13, 14, 15
+#define VEC_FIRST  0, 1, 2, 3
+#define VEC_LAST   4, 5, 6, 7
+#define VEC_LOW    0, 8, 1, 9, 2, 10, 3, 11
+#define VEC_HIGH   4, 12, 5, 13, 6, 14, 7, 15
 #elif VEC == 4
-#define VEC_FIRST 0, 1
-#define VEC_LAST  2, 3
-#define VEC_LOW   0, 4, 1, 5
-#define VEC_HIGH  2, 6, 3, 7
+#define VEC_FIRSTS 0, 1, 4, 5
+#define VEC_LASTS  2, 3, 6, 7
+#define VEC_FIRST  0, 1
+#define VEC_LAST   2, 3
+#define VEC_LOW    0, 4, 1, 5
+#define VEC_HIGH   2, 6, 3, 7
 #else
-#define VEC_LOW  0, 2
-#define VEC_HIGH 1, 3
+#define VEC_FIRSTS 0, 2
+#define VEC_LASTS  1, 3
+#define VEC_LOW    0, 2
+#define VEC_HIGH   1, 3
 #endif
+
+/* Half sums of two vectors side by side: the lanes of the first half add up to a's sum, those of the second to b's. */
+static inline vec vec_fold(vec a, vec b)
+{
+    return __builtin_shufflevector(a, b, VEC_FIRSTS) + __builtin_shufflevector(a, b, VEC_LASTS);
+}
 
 /* A double for each lane of a vec. */
 typedef double double_vec __attribute__((vector_size(VEC_BYTES)));
