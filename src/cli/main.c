@@ -13,14 +13,18 @@ static const gk_command *const commands[] = {
     &gk_cmd_bench,  &gk_cmd_plot, &gk_cmd_report, &gk_cmd_help,  NULL,
 };
 
-/* Some OpenBLAS builds take newer CPUs for old ones and read OPENBLAS_CORETYPE only while they load: so it is set and this
- * program executed again, once, and never against what the user has set. */
-static void choose_blas_core(char **argv)
+/* Two libraries read their settings only while they load, so these are set and the program executed again, once, and never
+ * against what the user has set.
+ * - Some OpenBLAS builds take newer CPUs for old ones, at half the speed.
+ * - OpenMP's threads spin at a barrier; when another process shares the cores, a 4 ms step becomes 45. Sleeping ones lose
+ *   nothing measurable on an idle machine. */
+static void settle_libraries(char **argv)
 {
-    if (getenv("OPENBLAS_CORETYPE")) return; /* the user's, or ours from the first time round */
-    const char *core = gk_blas_core_wanted();
-    if (core && setenv("OPENBLAS_CORETYPE", core, 0) == 0 && setenv("GROKLAB_BLAS_CHOSEN", core, 1) == 0)
-        execv("/proc/self/exe", argv);
+    bool changed = false;
+    if (!getenv("OMP_WAIT_POLICY") && !getenv("GOMP_SPINCOUNT")) changed = setenv("OMP_WAIT_POLICY", "passive", 0) == 0;
+    const char *core = getenv("OPENBLAS_CORETYPE") ? NULL : gk_blas_core_wanted();
+    if (core && setenv("OPENBLAS_CORETYPE", core, 0) == 0) changed = true;
+    if (changed) execv("/proc/self/exe", argv); /* where there is none, the program goes on as it is */
 }
 
 static int exit_status(int code)
@@ -91,7 +95,7 @@ static int before_command(gk_cli *cli, int argc, char **argv, bool *done)
 
 int main(int argc, char **argv)
 {
-    choose_blas_core(argv);
+    settle_libraries(argv);
     const char *db = getenv("GROKLAB_DB");
     gk_cli cli = {.commands = commands, .db = db && *db ? db : "runs/groklab.db"};
     bool done = false;
