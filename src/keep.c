@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A state is several times the weights. Where it is only there to be resumed from, losing this much work is cheaper than
- * compressing one at every checkpoint of a run of a second. */
+/* A state is several times the weights. Where it is only there to be resumed from, losing this much work is cheaper
+ * than compressing one at every checkpoint of a run of a second. */
 static const double STATE_SECONDS = 10;
 
 gk_keep_mode gk_keep_mode_of(const gk_config *config)

@@ -42,9 +42,10 @@ const gk_command gk_cmd_merge = {
     .name = "merge",
     .summary = "copies the runs of several databases into one",
     .usage = "OUT.db IN.db ...",
-    .detail = "A run is known by its uid: what OUT has already is left alone, unless IN knows later news of it. Splits are\n"
-              "stored once, by their content. Merging again changes nothing. OUT is made if it is missing.\n"
-              "example: groklab merge runs/phase.db runs/phase.shard-*-of-8.db",
+    .detail =
+        "A run is known by its uid: what OUT has already is left alone, unless IN knows later news of it. Splits are\n"
+        "stored once, by their content. Merging again changes nothing. OUT is made if it is missing.\n"
+        "example: groklab merge runs/phase.db runs/phase.shard-*-of-8.db",
     .least = 2,
     .most = -1,
     .listing = true,

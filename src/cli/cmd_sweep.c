@@ -11,7 +11,8 @@ static const gk_cli_option options[] = {
     {"dry-run", 'n', NULL, "says how many runs there are and, from a short calibration, what they will cost"},
     {"list", 0, NULL, "lists the runs of the plan and what is stored of them, and trains nothing"},
     {"again", 0, NULL, "trains every run anew, also those that are stored already"},
-    {"shard", 0, "I/N", "takes every Nth run beginning with the Ith, into a file of its own (default: from the environment)"},
+    {"shard", 0, "I/N",
+     "takes every Nth run beginning with the Ith, into a file of its own (default: from the environment)"},
     {"quiet", 'q', NULL, "says nothing while training"},
     {NULL, 0, NULL, NULL},
 };
@@ -90,8 +91,10 @@ static int match_run(share *s, int64_t at, const gk_sweep_index *index, gk_store
     if ((code = gk_store_get_run(store, run, &row)) != GK_OK) return code;
     const bool stored = strcmp(row.status, "finished") == 0 || strcmp(row.status, "diverged") == 0;
     gk_run_row_free(&row);
-    if (stored) s->states[at] = STORED;
-    else if (here) s->states[at] = TO_RESUME;
+    if (stored)
+        s->states[at] = STORED;
+    else if (here)
+        s->states[at] = TO_RESUME;
     if (here) s->runs[at] = run;
     return GK_OK;
 }
@@ -141,8 +144,10 @@ static int list_plan(const share *s, gk_list_format format)
         code = gk_list_row(&list, cells);
         gk_config_free(&config);
     }
-    if (code == GK_OK) gk_list_end(&list);
-    else gk_list_free(&list);
+    if (code == GK_OK)
+        gk_list_end(&list);
+    else
+        gk_list_free(&list);
     return code;
 }
 
@@ -157,21 +162,27 @@ static bool stops_early(const share *s)
 
 static int dry_run(const share *s, gk_list_format format)
 {
-    static const char *const names[] = {"runs", "stored", "to_resume", "new", "jobs", "core_seconds", "seconds", "bytes"};
+    static const char *const names[] = {"runs", "stored",       "to_resume", "new",
+                                        "jobs", "core_seconds", "seconds",   "bytes"};
     gk_sweep_estimate cost = {0};
     gk_list list;
     int code = s->n_todo > 0 ? gk_sweep_estimate_of(&s->plan, s->todo, s->n_todo, &cost) : GK_OK;
     if (code == GK_OK) code = gk_list_begin(&list, stdout, format, 8, names);
     if (code != GK_OK) return code;
     const int at_once = s->n_todo < s->jobs ? (int)(s->n_todo ? s->n_todo : 1) : s->jobs;
-    const gk_cell cells[] = {gk_cell_int(s->n_mine), gk_cell_int(s->n_mine - s->n_todo), gk_cell_int(s->to_resume),
-                             gk_cell_int(s->n_todo - s->to_resume), gk_cell_int(s->jobs), gk_cell_real(cost.seconds),
-                             gk_cell_real(cost.seconds / at_once), gk_cell_int((int64_t)cost.bytes)};
+    const gk_cell cells[] = {gk_cell_int(s->n_mine),
+                             gk_cell_int(s->n_mine - s->n_todo),
+                             gk_cell_int(s->to_resume),
+                             gk_cell_int(s->n_todo - s->to_resume),
+                             gk_cell_int(s->jobs),
+                             gk_cell_real(cost.seconds),
+                             gk_cell_real(cost.seconds / at_once),
+                             gk_cell_int((int64_t)cost.bytes)};
     code = gk_list_row(&list, cells);
     gk_list_end(&list);
     if (code == GK_OK && s->n_todo > 0)
-        fprintf(stderr, "about %.3g s on %d core%s and %.3g MB%s\n", cost.seconds / at_once, at_once, at_once == 1 ? "" : "s",
-                cost.bytes / 1e6, stops_early(s) ? "; less time where runs stop early" : "");
+        fprintf(stderr, "about %.3g s on %d core%s and %.3g MB%s\n", cost.seconds / at_once, at_once,
+                at_once == 1 ? "" : "s", cost.bytes / 1e6, stops_early(s) ? "; less time where runs stop early" : "");
     return code;
 }
 
@@ -185,8 +196,8 @@ static void count_outcomes(const gk_sweep_board *b, int64_t count[GK_SWEEP_OUTCO
     }
 }
 
-static int print_outcome(const share *s, const int64_t count[GK_SWEEP_OUTCOMES], int64_t resumed, const gk_sweep_cost *cost,
-                         gk_list_format format)
+static int print_outcome(const share *s, const int64_t count[GK_SWEEP_OUTCOMES], int64_t resumed,
+                         const gk_sweep_cost *cost, gk_list_format format)
 {
     static const char *const names[] = {"runs",   "finished",    "stored", "resumed", "diverged", "failed", "killed",
                                         "others", "interrupted", "jobs",   "seconds", "busy",     "cpu"};
@@ -213,7 +224,8 @@ static int print_outcome(const share *s, const int64_t count[GK_SWEEP_OUTCOMES],
     return code;
 }
 
-/* The code that the command ends with when the pool itself came through. Divergence is a result: it would come again. */
+/* The code that the command ends with when the pool itself came through. Divergence is a result: it would come again.
+ */
 static int judge(const int64_t count[GK_SWEEP_OUTCOMES], int64_t n)
 {
     const int64_t lost = count[GK_SWEEP_FAILED] + count[GK_SWEEP_KILLED];
@@ -222,8 +234,8 @@ static int judge(const int64_t count[GK_SWEEP_OUTCOMES], int64_t n)
         return gk_error(GK_FAILED, "%lld of %lld runs did not finish; the same command tries them again",
                         (long long)(lost + open), (long long)n);
     if (count[GK_SWEEP_LEFT] > 0)
-        return gk_error(GK_BUSY, "%lld of %lld runs are being trained by other processes", (long long)count[GK_SWEEP_LEFT],
-                        (long long)n);
+        return gk_error(GK_BUSY, "%lld of %lld runs are being trained by other processes",
+                        (long long)count[GK_SWEEP_LEFT], (long long)n);
     return GK_OK;
 }
 
@@ -233,8 +245,8 @@ static void tell_shard(const share *s, const gk_cli *cli, bool before)
     const gk_sweep_shard *h = &s->shard;
     if (h->count == 1) return;
     if (before) {
-        fprintf(stderr, "shard %lld of %lld (%s): %lld of %lld runs into %s\n", (long long)h->index + 1, (long long)h->count,
-                h->source, (long long)s->n_mine, (long long)s->plan.n_runs, s->db);
+        fprintf(stderr, "shard %lld of %lld (%s): %lld of %lld runs into %s\n", (long long)h->index + 1,
+                (long long)h->count, h->source, (long long)s->n_mine, (long long)s->plan.n_runs, s->db);
         return;
     }
     gk_sweep_shard any = *h;
@@ -242,8 +254,8 @@ static void tell_shard(const share *s, const gk_cli *cli, bool before)
     char *first = gk_sweep_shard_db(cli->db, &any);
     char *cut = first ? strstr(first, ".shard-1-of-") : NULL;
     if (cut)
-        fprintf(stderr, "when all %lld shards are done: groklab merge %s %.*s.shard-*%s\n", (long long)h->count, cli->db,
-                (int)(cut - first), first, cut + strlen(".shard-1"));
+        fprintf(stderr, "when all %lld shards are done: groklab merge %s %.*s.shard-*%s\n", (long long)h->count,
+                cli->db, (int)(cut - first), first, cut + strlen(".shard-1"));
     free(first);
 }
 
@@ -254,12 +266,14 @@ static int train_all(share *s, const gk_cli *cli, const gk_cli_args *args)
     gk_sweep_board *board = NULL;
     gk_sweep_cost cost = {0};
     int64_t count[GK_SWEEP_OUTCOMES] = {0}, resumed = 0;
-    int code = gk_store_open(&store, s->db, GK_STORE_CREATE); /* what is wrong with the file is said before workers start */
+    int code =
+        gk_store_open(&store, s->db, GK_STORE_CREATE); /* what is wrong with the file is said before workers start */
     if (code == GK_OK) code = gk_store_close(store);
     if (code == GK_OK) code = gk_sweep_board_new(&board, s->todo, s->n_todo, s->jobs);
     if (code != GK_OK) return code;
     if (!quiet) tell_shard(s, cli, true);
-    const gk_sweep_job job = {.plan = &s->plan, .db = s->db, .again = gk_cli_given(args, "again") != NULL, .board = board};
+    const gk_sweep_job job = {
+        .plan = &s->plan, .db = s->db, .again = gk_cli_given(args, "again") != NULL, .board = board};
     code = gk_sweep_pool(&job, quiet, &cost);
     gk_sweep_claims claims = {.path = gk_text("%s-sweep", s->db), .fd = -1};
     if (claims.path) gk_sweep_claims_end(&claims);
@@ -268,8 +282,10 @@ static int train_all(share *s, const gk_cli *cli, const gk_cli_args *args)
     char *line = code == GK_OK ? NULL : gk_text("%s", gk_error_text());
     print_outcome(s, count, resumed, &cost, gk_list_format_of(args));
     if (!quiet) tell_shard(s, cli, false);
-    if (code == GK_OK) code = judge(count, s->n_mine);
-    else gk_error(code, "%s", line ? line : "out of memory");
+    if (code == GK_OK)
+        code = judge(count, s->n_mine);
+    else
+        gk_error(code, "%s", line ? line : "out of memory");
     free(line);
     gk_sweep_board_free(board);
     return code;
@@ -283,9 +299,12 @@ static int run(gk_cli *cli, const gk_cli_args *args)
     setenv("GROKLAB_BUSY_MS", "600000", 0);
     int code = read_share(&s, cli, args);
     if (code == GK_OK) code = match(&s, cli, gk_cli_given(args, "again") != NULL);
-    if (code == GK_OK && list) code = list_plan(&s, gk_list_format_of(args));
-    else if (code == GK_OK && dry) code = dry_run(&s, gk_list_format_of(args));
-    else if (code == GK_OK) code = train_all(&s, cli, args);
+    if (code == GK_OK && list)
+        code = list_plan(&s, gk_list_format_of(args));
+    else if (code == GK_OK && dry)
+        code = dry_run(&s, gk_list_format_of(args));
+    else if (code == GK_OK)
+        code = train_all(&s, cli, args);
     share_free(&s);
     return code;
 }
@@ -294,22 +313,23 @@ const gk_command gk_cmd_sweep = {
     .name = "sweep",
     .summary = "trains every combination of a recipe's lists, many runs at once",
     .usage = "RECIPE.ini",
-    .detail = "The recipe is one of 'groklab run' in which any key may have several values:\n"
-              "  seed = 0, 1, 5              a list\n"
-              "  seed = 0:4                  whole numbers from 0 to 4\n"
-              "  train_fraction = 0.2:0.6:0.05   steps of 0.05, both ends included\n"
-              "  weight_decay = 1e-3:1e1:log9    9 values with equal ratios\n"
-              "Keys above the first section, in [split] and in [sweep] hold for every method that knows them, each other\n"
-              "section for its own. [sweep] also takes combine = grid (every value with every other; the default) or\n"
-              "paired (first with first, second with second), seeds = N (each setting with N seeds, also when paired) and\n"
-              "method = mlp, rfm in place of sections. store = final (the default here) keeps last values and events,\n"
-              "events also matrices and weights where the run memorised, grokked and ended, all everything.\n"
-              "stop_at and stop_hold end a run that has grokked and settled.\n"
-              "A run is known by all its settings and its split, not by its name: what is finished is skipped, what was\n"
-              "interrupted goes on from its last checkpoint, so the same command may be killed and started again at any\n"
-              "time. Under srun, a Slurm array or mpirun each rank takes its share into a file of its own; 'groklab\n"
-              "merge' makes them one. Ends with 1 if a run failed or was killed; a diverged run is a result.\n"
-              "example: groklab sweep runs/phase_mlp.ini --set weight_decay=0.1:10:log5 --dry-run",
+    .detail =
+        "The recipe is one of 'groklab run' in which any key may have several values:\n"
+        "  seed = 0, 1, 5              a list\n"
+        "  seed = 0:4                  whole numbers from 0 to 4\n"
+        "  train_fraction = 0.2:0.6:0.05   steps of 0.05, both ends included\n"
+        "  weight_decay = 1e-3:1e1:log9    9 values with equal ratios\n"
+        "Keys above the first section, in [split] and in [sweep] hold for every method that knows them, each other\n"
+        "section for its own. combine = grid (every value with every other; the default) or paired (first with\n"
+        "first, second with second), seeds = N (each setting with N seeds, also when paired), and in place of\n"
+        "sections method = mlp, rfm steer the sweep. store = final (the default here) keeps last values and events,\n"
+        "events also matrices and weights where the run memorised, grokked and ended, all everything.\n"
+        "stop_at and stop_hold end a run that has grokked and settled.\n"
+        "A run is known by all its settings and its split, not by its name: what is finished is skipped, what was\n"
+        "interrupted goes on from its last checkpoint, so the same command may be killed and started again at any\n"
+        "time. Under srun, a Slurm array or mpirun each rank takes its share into a file of its own; 'groklab\n"
+        "merge' makes them one. Ends with 1 if a run failed or was killed; a diverged run is a result.\n"
+        "example: groklab sweep runs/phase_mlp.ini --set weight_decay=0.1:10:log5 --dry-run",
     .options = options,
     .least = 1,
     .most = 1,

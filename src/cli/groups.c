@@ -28,17 +28,17 @@ static int take_key(void *context, int columns, const char *const *names, const 
     return k->names[k->n++] ? GK_OK : GK_FAILED;
 }
 
-/* Settings of the filtered runs, in the order of their names; `varying`: only those in which runs of one method differ, or
- * that some of them lack. */
+/* Settings of the filtered runs, in the order of their names; `varying`: only those in which runs of one method differ,
+ * or that some of them lack. */
 static int read_keys(gk_store *s, bool varying, const char *filter, const char *const *params, keys *out)
 {
     *out = (keys){.n = 0};
-    char *sql = gk_text("WITH chosen AS (SELECT r.id, r.method FROM run r JOIN split s ON s.id = r.split_id WHERE %s),"
-                        " used AS (SELECT c.method, p.key, count(DISTINCT p.value) AS forms, count(*) AS n"
-                        "   FROM chosen c CROSS JOIN param p ON p.run_id = c.id GROUP BY c.method, p.key)"
-                        " SELECT DISTINCT key FROM used%s ORDER BY key",
-                        filter,
-                        varying ? " WHERE forms > 1 OR n < (SELECT count(*) FROM chosen c WHERE c.method = used.method)" : "");
+    char *sql = gk_text(
+        "WITH chosen AS (SELECT r.id, r.method FROM run r JOIN split s ON s.id = r.split_id WHERE %s),"
+        " used AS (SELECT c.method, p.key, count(DISTINCT p.value) AS forms, count(*) AS n"
+        "   FROM chosen c CROSS JOIN param p ON p.run_id = c.id GROUP BY c.method, p.key)"
+        " SELECT DISTINCT key FROM used%s ORDER BY key",
+        filter, varying ? " WHERE forms > 1 OR n < (SELECT count(*) FROM chosen c WHERE c.method = used.method)" : "");
     if (!sql) return GK_FAILED;
     const int code = gk_store_query(s, sql, params, take_key, out);
     free(sql);
@@ -55,7 +55,8 @@ static int check_words(const char *list, const keys *known)
         const bool good = gk_cli_is_one_of(word, (const char *const *)known->names);
         const char *near = good ? NULL : gk_text_nearest(word, (const char *const *)known->names);
         if (!good)
-            gk_error(GK_USAGE, "--group-by: no run has a setting '%s'%s%s%s; accepted: settings between commas, or all-but-seed",
+            gk_error(GK_USAGE,
+                     "--group-by: no run has a setting '%s'%s%s%s; accepted: settings between commas, or all-but-seed",
                      word, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
         free(word);
         if (!good) return GK_USAGE;
@@ -86,8 +87,10 @@ static int choose(gk_store *s, const char *by, const char *filter, const char *c
     code = read_keys(s, true, filter, params, &varying);
     for (int i = 0; i < varying.n; i++) {
         char *name = varying.names[i];
-        if (strcmp(name, "name") == 0 || gk_cli_in_list(list, name)) free(name);
-        else out->names[out->n++] = name;
+        if (strcmp(name, "name") == 0 || gk_cli_in_list(list, name))
+            free(name);
+        else
+            out->names[out->n++] = name;
     }
     return code;
 }
@@ -114,8 +117,8 @@ static int columns_of(const keys *k, char **values, char **names)
     *names = gk_text("method");
     for (int i = 0; i < k->n && *values && *names; i++) {
         char *key = quoted(k->names[i], '\''), *name = quoted(k->names[i], '"');
-        char *more = key && name ? gk_text("%s, (SELECT value FROM param WHERE run_id = r.id AND key = %s) AS %s", *values, key,
-                                           name)
+        char *more = key && name ? gk_text("%s, (SELECT value FROM param WHERE run_id = r.id AND key = %s) AS %s",
+                                           *values, key, name)
                                  : NULL;
         char *list = name ? gk_text("%s, %s", *names, name) : NULL;
         free(key);
@@ -129,9 +132,9 @@ static int columns_of(const keys *k, char **values, char **names)
 }
 
 #define STEP(kind) "(SELECT min(step) FROM event WHERE run_id = r.id AND kind = '" kind "') AS " kind
-#define SPREAD(kind)                                                                                                       \
-    "count(" kind ") AS " kind ", avg(" kind ") AS " kind "_mean, stddev_samp(" kind ") AS " kind "_sd, min(" kind ") AS " \
-    kind "_min, max(" kind ") AS " kind "_max"
+#define SPREAD(kind)                                                                                                   \
+    "count(" kind ") AS " kind ", avg(" kind ") AS " kind "_mean, stddev_samp(" kind ") AS " kind "_sd, min(" kind     \
+    ") AS " kind "_min, max(" kind ") AS " kind "_max"
 
 int gk_groups_list(gk_store *s, gk_list_format format, const char *by, const char *filter, const char *const *params,
                    size_t *rows)
@@ -143,12 +146,14 @@ int gk_groups_list(gk_store *s, gk_list_format format, const char *by, const cha
     code = choose(s, by, filter, params, &k);
     if (code == GK_OK) code = columns_of(&k, &values, &names);
     if (code == GK_OK) {
-        sql = gk_text("WITH one AS (SELECT %s, " STEP("memorised") ", " STEP("grokked") ","
-                      " (SELECT m.value FROM metric m WHERE m.run_id = r.id AND m.metric_id ="
-                      "   (SELECT id FROM metric_name WHERE name = 'test_accuracy') ORDER BY m.step DESC LIMIT 1) AS test"
-                      " FROM run r JOIN split s ON s.id = r.split_id WHERE %s)"
-                      " SELECT %s, count(*) AS n, avg(test) AS test_accuracy, " SPREAD("memorised") ", " SPREAD("grokked")
-                      " FROM one GROUP BY %s ORDER BY %s",
+        sql = gk_text("WITH one AS (SELECT %s, " STEP("memorised") ", " STEP(
+                          "grokked") ","
+                                     " (SELECT m.value FROM metric m WHERE m.run_id = r.id AND m.metric_id ="
+                                     "   (SELECT id FROM metric_name WHERE name = 'test_accuracy') ORDER BY m.step "
+                                     "DESC LIMIT 1) AS test"
+                                     " FROM run r JOIN split s ON s.id = r.split_id WHERE %s)"
+                                     " SELECT %s, count(*) AS n, avg(test) AS test_accuracy, " SPREAD(
+                                         "memorised") ", " SPREAD("grokked") " FROM one GROUP BY %s ORDER BY %s",
                       values, filter, names, names, names);
         code = sql ? gk_list_query(s, format, sql, params, rows) : GK_FAILED;
     }

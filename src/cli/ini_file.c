@@ -27,8 +27,8 @@ static int add_section(reading *r, const char *name, size_t n)
     gk_ini *ini = r->ini;
     for (int i = 0; i < ini->n_sections; i++)
         if (strlen(ini->sections[i].name) == n && strncmp(ini->sections[i].name, name, n) == 0)
-            return gk_error(GK_USAGE, "%s:%d: section [%.*s] is there already, in line %d", ini->path, r->line, (int)n, name,
-                            ini->sections[i].line);
+            return gk_error(GK_USAGE, "%s:%d: section [%.*s] is there already, in line %d", ini->path, r->line, (int)n,
+                            name, ini->sections[i].line);
     gk_ini_section *more = one_more(ini->sections, ini->n_sections, sizeof *more);
     if (!more) return GK_FAILED;
     ini->sections = more;
@@ -89,7 +89,8 @@ int gk_ini_read(gk_ini *out, const char *path)
     *out = (gk_ini){.path = path};
     r.file = fopen(path, "r");
     if (!r.file)
-        return gk_error(errno == ENOENT ? GK_NOTFOUND : GK_FAILED, "cannot open the recipe %s: %s", path, strerror(errno));
+        return gk_error(errno == ENOENT ? GK_NOTFOUND : GK_FAILED, "cannot open the recipe %s: %s", path,
+                        strerror(errno));
     r.code = add_section(&r, "", 0);
     const int bad_line = ini_parse_stream(read_line, &r, take_item, &r);
     if (r.code == GK_OK && ferror(r.file)) r.code = gk_error(GK_FAILED, "cannot read the recipe %s", path);

@@ -29,6 +29,7 @@ typedef struct gk_sweep_part {
     gk_config base;     /* everything that does not vary */
     gk_sweep_axis axes[GK_CONFIG_MAX];
     int n_axes;
+    int64_t seeds; /* 0: not asked for */
     bool paired;   /* all axes but the last `crossed` advance together */
     int crossed;   /* 1 when the last axis is `seeds` */
     int64_t first; /* number of its first run in the plan */

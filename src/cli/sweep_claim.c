@@ -1,7 +1,7 @@
-/* sweep_claim.c: which runs are stored already, and who trains one. A run is known by what decides its numbers; while it is
- * trained, its process holds a lock on one byte, picked by that identity, of a file beside the database. The system drops the
- * lock when the process ends in whatever way, so that a stored 'running' whose lock is free belongs to the dead, and two
- * sweeps over one database never train the same run. */
+/* sweep_claim.c: which runs are stored already, and who trains one. A run is known by what decides its numbers; while
+ * it is trained, its process holds a lock on one byte, picked by that identity, of a file beside the database. The
+ * system drops the lock when the process ends in whatever way, so that a stored 'running' whose lock is free belongs to
+ * the dead, and two sweeps over one database never train the same run. */
 #include "sweep.h"
 
 #include <errno.h>
@@ -13,8 +13,8 @@
 
 /* ---- identity ---- */
 
-/* json: settings as gk_config_json writes them. A quote inside a value is escaped there, so that ,"name":" can only be the
- * key; it is cut out, because what a run is called does not change what it computes. */
+/* json: settings as gk_config_json writes them. A quote inside a value is escaped there, so that ,"name":" can only be
+ * the key; it is cut out, because what a run is called does not change what it computes. */
 static int identity_of(const char *method, const char *json, const char *split_sha256, char out[GK_SHA256_HEX])
 {
     static const char key[] = ",\"name\":\"";
@@ -22,8 +22,8 @@ static int identity_of(const char *method, const char *json, const char *split_s
     while (end && *end && *end != '"') end += end[0] == '\\' && end[1] ? 2 : 1;
     if (end && *end == '"') end++;
     const bool from_file = strstr(json, "\"split_file\":\"\"") == NULL;
-    char *text = gk_text("%s\n%s\n%.*s%s", method, from_file ? split_sha256 : "", at ? (int)(at - json) : (int)strlen(json), json,
-                         at ? end : "");
+    char *text = gk_text("%s\n%s\n%.*s%s", method, from_file ? split_sha256 : "",
+                         at ? (int)(at - json) : (int)strlen(json), json, at ? end : "");
     if (!text) return GK_FAILED;
     gk_sha256(text, strlen(text), out);
     free(text);
@@ -110,8 +110,10 @@ static int take_run(void *context, int columns, const char *const *names, const 
     const int code = identity_of(cells[1].text, cells[2].text, cells[3].text, identity);
     if (code != GK_OK) return code;
     entry *e = slot_of(x, identity);
-    if (!e->identity[0]) x->n++;
-    else if (e->finished) return GK_OK;
+    if (!e->identity[0])
+        x->n++;
+    else if (e->finished)
+        return GK_OK;
     memcpy(e->identity, identity, sizeof e->identity);
     e->run = cells[0].integer;
     e->finished = cells[4].integer != 0;
@@ -153,7 +155,8 @@ static int open_locks(gk_sweep_claims *c)
 {
     c->fd = open(c->path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (c->fd >= 0) return GK_OK;
-    return gk_error(GK_FAILED, "%s: cannot be made: %s; it keeps two sweeps from training the same run", c->path, strerror(errno));
+    return gk_error(GK_FAILED, "%s: cannot be made: %s; it keeps two sweeps from training the same run", c->path,
+                    strerror(errno));
 }
 
 int gk_sweep_claim(gk_sweep_claims *c, const char *identity)
@@ -167,7 +170,8 @@ int gk_sweep_claim(gk_sweep_claims *c, const char *identity)
             return gk_error(GK_FAILED, "%s: cannot be locked: %s", c->path, strerror(errno));
         }
         struct stat mine, there;
-        if (fstat(c->fd, &mine) == 0 && stat(c->path, &there) == 0 && mine.st_ino == there.st_ino && mine.st_dev == there.st_dev)
+        if (fstat(c->fd, &mine) == 0 && stat(c->path, &there) == 0 && mine.st_ino == there.st_ino &&
+            mine.st_dev == there.st_dev)
             return GK_OK;
         /* A sweep that ended has removed the file in the meantime: a lock on it guards nothing. */
         close(c->fd);

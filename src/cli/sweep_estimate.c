@@ -1,8 +1,8 @@
 /* sweep_estimate.c: what a sweep will cost, from a few shortened runs in a database that is thrown away. A run costs
  *     F + steps S + measurings M + checkpoints C,
- * F including the one of each that every run ends with. Runs of one step, with one cadence switched on at a time, give F, M
- * and C by differences; a timed one gives S. The samples are spread over each section of the plan, one in each stretch of
- * equal length, so that settings that make a run longer count in proportion. */
+ * F including the one of each that every run ends with. Runs of one step, with one cadence switched on at a time, give
+ * F, M and C by differences; a timed one gives S. The samples are spread over each section of the plan, one in each
+ * stretch of equal length, so that settings that make a run longer count in proportion. */
 #include "sweep.h"
 
 #include <dirent.h>
@@ -57,15 +57,16 @@ static int stored_bytes(gk_store *s, int64_t run, double *out)
     snprintf(id, sizeof id, "%lld", (long long)run);
     const char *const params[] = {id, NULL};
     gk_cell rows, values;
-    int code = gk_cli_number(s,
-                             "SELECT (SELECT length(config) + 500 FROM run WHERE id = CAST(?1 AS INTEGER))"
-                             " + (SELECT sum(2 * (length(key) + length(value)) + 20) FROM param WHERE run_id = CAST(?1 AS INTEGER))"
-                             " + (SELECT coalesce(sum(length(kind) + coalesce(length(detail), 0) + 40), 0) FROM event"
-                             "    WHERE run_id = CAST(?1 AS INTEGER))"
-                             " + (SELECT coalesce(sum(length(data) * 1.02 + 200), 0) FROM matrix WHERE run_id = CAST(?1 AS INTEGER))"
-                             " + (SELECT coalesce(sum(length(data) * 1.02 + 200), 0) FROM checkpoint"
-                             "    WHERE run_id = CAST(?1 AS INTEGER))",
-                             params, &rows);
+    int code = gk_cli_number(
+        s,
+        "SELECT (SELECT length(config) + 500 FROM run WHERE id = CAST(?1 AS INTEGER))"
+        " + (SELECT sum(2 * (length(key) + length(value)) + 20) FROM param WHERE run_id = CAST(?1 AS INTEGER))"
+        " + (SELECT coalesce(sum(length(kind) + coalesce(length(detail), 0) + 40), 0) FROM event"
+        "    WHERE run_id = CAST(?1 AS INTEGER))"
+        " + (SELECT coalesce(sum(length(data) * 1.02 + 200), 0) FROM matrix WHERE run_id = CAST(?1 AS INTEGER))"
+        " + (SELECT coalesce(sum(length(data) * 1.02 + 200), 0) FROM checkpoint"
+        "    WHERE run_id = CAST(?1 AS INTEGER))",
+        params, &rows);
     if (code == GK_OK)
         code = gk_cli_number(s, "SELECT count(*) FROM metric WHERE run_id = CAST(?1 AS INTEGER)", params, &values);
     *out = rows.real + METRIC_BYTES * (double)values.integer;
@@ -73,8 +74,8 @@ static int stored_bytes(gk_store *s, int64_t run, double *out)
 }
 
 /* One calibrating run: these many steps at most, these cadences. */
-static int try_run(gk_store *s, const char *method, const gk_config *config, int64_t steps, const char *cadence, double seconds,
-                   timed *t, cost *out)
+static int try_run(gk_store *s, const char *method, const gk_config *config, int64_t steps, const char *cadence,
+                   double seconds, timed *t, cost *out)
 {
     char text[24];
     gk_config short_config;
@@ -85,7 +86,8 @@ static int try_run(gk_store *s, const char *method, const gk_config *config, int
     code = gk_config_set(&short_config, "steps", text, "calibration");
     static const char *const cadences[] = {"measure_every", "checkpoint_every"};
     for (int i = 0; code == GK_OK && i < 2; i++)
-        code = gk_config_set(&short_config, cadences[i], cadence && strcmp(cadence, cadences[i]) == 0 ? "1" : "0", "calibration");
+        code = gk_config_set(&short_config, cadences[i], cadence && strcmp(cadence, cadences[i]) == 0 ? "1" : "0",
+                             "calibration");
     *t = (timed){.until = seconds};
     const gk_lab_hooks hooks = {.context = t, .progress = on_progress, .stop = on_stop};
     const double start = now_seconds();
@@ -217,7 +219,8 @@ int gk_sweep_estimate_of(const gk_sweep_plan *plan, const int64_t *indices, int6
     *out = (gk_sweep_estimate){0};
     if (!folder || a == MAP_FAILED || !mkdtemp(folder)) {
         free(folder);
-        return gk_error(GK_FAILED, "no place for the calibration: no folder can be made in %s", tmp && *tmp ? tmp : "/tmp");
+        return gk_error(GK_FAILED, "no place for the calibration: no folder can be made in %s",
+                        tmp && *tmp ? tmp : "/tmp");
     }
     gk_cli_signals_catch();
     fflush(stdout);

@@ -1,6 +1,7 @@
-/* sweep_plan.c: a recipe of many runs. Keys before the first section, in [split] and in [sweep] hold for every method that
- * knows them; each other section is a method with its own. A key with several values is an axis; the runs of a section are
- * the product of its axes (combine = grid), or walk along them side by side (combine = paired), for each of `seeds` seeds. */
+/* sweep_plan.c: a recipe of many runs. Keys before the first section, in [split] and in [sweep] hold for every method
+ * that knows them; each other section is a method with its own. A key with several values is an axis; the runs of a
+ * section are the product of its axes (combine = grid), or walk along them side by side (combine = paired), for each of
+ * `seeds` seeds. */
 #include "ini_file.h"
 #include "sweep.h"
 
@@ -23,8 +24,6 @@ typedef struct reading {
     int n_items, n_cut;
     const char *method;       /* for sections that name none; a list where there are no sections */
     const char *method_where; /* borrowed from its assignment */
-    int64_t seeds;            /* 0: not asked for */
-    bool paired;
 } reading;
 
 static bool is_shared(const char *section)
@@ -32,42 +31,18 @@ static bool is_shared(const char *section)
     return section[0] == '\0' || strcmp(section, "split") == 0 || strcmp(section, "sweep") == 0;
 }
 
-/* What steers the sweep itself and is no setting of a run. */
-static int take_steering(reading *r, const assignment *a, bool *taken)
-{
-    *taken = true;
-    if (strcmp(a->key, "method") == 0) {
-        r->method = a->value;
-        r->method_where = a->where;
-        return GK_OK;
-    }
-    if (strcmp(a->key, "seeds") == 0) {
-        if (gk_text_int(a->value, &r->seeds) == GK_OK && r->seeds >= 1 && r->seeds <= RUNS_MAX) return GK_OK;
-        return gk_error(GK_USAGE, "%s: seeds = \"%s\"; accepted: how many seeds each setting is run with, 1 or more", a->where,
-                        a->value);
-    }
-    if (strcmp(a->key, "combine") == 0) {
-        r->paired = strcmp(a->value, "paired") == 0;
-        if (r->paired || strcmp(a->value, "grid") == 0) return GK_OK;
-        return gk_error(GK_USAGE, "%s: combine = \"%s\"; accepted: grid (every value with every other) or paired (first with "
-                        "first, second with second)", a->where, a->value);
-    }
-    if (strcmp(a->key, "name") == 0)
-        return gk_error(GK_USAGE, "%s: a sweep names its runs itself, by section and by what varies", a->where);
-    *taken = false;
-    return GK_OK;
-}
-
 static int add_assignment(reading *r, const char *section, const char *key, const char *value, char *where)
 {
     assignment *a = &r->items[r->n_items++];
     *a = (assignment){section, key, value, where};
     if (!where) return GK_FAILED;
-    bool taken = false;
-    int code = section ? GK_OK : take_steering(r, a, &taken);
-    if (code == GK_OK && section && strcmp(key, "name") == 0) code = take_steering(r, a, &taken);
-    if (taken) a->key = NULL;
-    return code;
+    if (strcmp(key, "name") == 0)
+        return gk_error(GK_USAGE, "%s: a sweep names its runs itself, by section and by what varies", where);
+    if (section || strcmp(key, "method") != 0) return GK_OK;
+    r->method = value;
+    r->method_where = where;
+    a->key = NULL; /* taken */
+    return GK_OK;
 }
 
 /* "key=list" or "SECTION.key=list". */
@@ -78,7 +53,8 @@ static int add_set(reading *r, const char *word)
     r->cut[r->n_cut++] = copy;
     char *equals = strchr(copy, '=');
     if (!equals || equals == copy)
-        return gk_error(GK_USAGE, "--set: '%s' is not key=list, as in --set weight_decay=0.1,1 or --set mlp.width=128:512:128",
+        return gk_error(GK_USAGE,
+                        "--set: '%s' is not key=list, as in --set weight_decay=0.1,1 or --set mlp.width=128:512:128",
                         word);
     *equals = '\0';
     char *dot = strchr(copy, '.');
@@ -146,15 +122,17 @@ static int add_parts(gk_sweep_plan *plan, const reading *r)
         const gk_ini_item *own = gk_ini_find(ini, s, "method");
         char *where = gk_text("%s:%d", ini->path, own ? own->line : ini->sections[s].line);
         if (!where) return GK_FAILED;
-        if (own || r->method) code = add_part(plan, ini->sections[s].name, own ? own->value : r->method, where);
+        if (own || r->method)
+            code = add_part(plan, ini->sections[s].name, own ? own->value : r->method, where);
         else
-            code = gk_error(GK_USAGE, "%s: section [%s] has no method; accepted: method = mlp, transformer or rfm", where,
-                            ini->sections[s].name);
+            code = gk_error(GK_USAGE, "%s: section [%s] has no method; accepted: method = mlp, transformer or rfm",
+                            where, ini->sections[s].name);
         free(where);
     }
     if (code != GK_OK || plan->n_parts > 0) return code;
     if (!r->method)
-        return gk_error(GK_USAGE, "%s: no method is named; write method = mlp, transformer or rfm, or a list of them", ini->path);
+        return gk_error(GK_USAGE, "%s: no method is named; write method = mlp, transformer or rfm, or a list of them",
+                        ini->path);
     for (const char *at = r->method; code == GK_OK && at;) {
         at += strspn(at, " \t");
         const size_t n = strcspn(at, ", \t");
@@ -201,6 +179,27 @@ static int assign(gk_sweep_part *part, const char *key, const char *value, const
     return code;
 }
 
+/* What steers the sweep itself and is no setting of a run. */
+static int steer(gk_sweep_part *part, const assignment *a, bool *taken)
+{
+    *taken = true;
+    if (strcmp(a->key, "seeds") == 0) {
+        if (gk_text_int(a->value, &part->seeds) == GK_OK && part->seeds >= 1 && part->seeds <= RUNS_MAX) return GK_OK;
+        return gk_error(GK_USAGE, "%s: seeds = \"%s\"; accepted: how many seeds each setting is run with, 1 or more",
+                        a->where, a->value);
+    }
+    if (strcmp(a->key, "combine") == 0) {
+        part->paired = strcmp(a->value, "paired") == 0;
+        if (part->paired || strcmp(a->value, "grid") == 0) return GK_OK;
+        return gk_error(GK_USAGE,
+                        "%s: combine = \"%s\"; accepted: grid (every value with every other) or paired (first with "
+                        "first, second with second)",
+                        a->where, a->value);
+    }
+    *taken = false;
+    return GK_OK;
+}
+
 static int assign_everywhere(gk_sweep_plan *plan, const assignment *a)
 {
     bool known = false, section = a->section == NULL;
@@ -208,12 +207,17 @@ static int assign_everywhere(gk_sweep_plan *plan, const assignment *a)
         gk_sweep_part *part = &plan->parts[i];
         if (a->section && strcmp(a->section, part->name) != 0) continue;
         section = true;
-        if (!gk_config_find(&part->base, a->key)) {
-            if (a->section) return gk_config_set(&part->base, a->key, a->value, a->where); /* says which keys there are */
+        bool steered;
+        int code = steer(part, a, &steered);
+        known = known || steered;
+        if (steered && code == GK_OK) continue;
+        if (code == GK_OK && !gk_config_find(&part->base, a->key)) {
+            if (a->section)
+                return gk_config_set(&part->base, a->key, a->value, a->where); /* says which keys there are */
             continue;
         }
         known = true;
-        const int code = assign(part, a->key, a->value, a->where);
+        if (code == GK_OK) code = assign(part, a->key, a->value, a->where);
         if (code != GK_OK) return code;
     }
     if (!section) return gk_error(GK_NOTFOUND, "%s: the recipe has no section [%s]", a->where, a->section);
@@ -221,12 +225,13 @@ static int assign_everywhere(gk_sweep_plan *plan, const assignment *a)
 }
 
 /* The axis of `seeds`, counted from the section's own seed. */
-static int add_seeds(gk_sweep_part *part, int64_t seeds, const char *path)
+static int add_seeds(gk_sweep_part *part, const char *path)
 {
+    const int64_t seeds = part->seeds;
     if (seeds == 0) return GK_OK;
     if (find_axis(part, "seed"))
-        return gk_error(GK_USAGE, "%s: [%s] has both a list of seed and seeds = %lld; one of them says it all", path, part->name,
-                        (long long)seeds);
+        return gk_error(GK_USAGE, "%s: [%s] has both a list of seed and seeds = %lld; one of them says it all", path,
+                        part->name, (long long)seeds);
     char range[64];
     const long long first = (long long)gk_config_int(&part->base, "seed");
     snprintf(range, sizeof range, "%lld:%lld", first, first + (long long)seeds - 1);
@@ -239,9 +244,8 @@ static int count_runs(gk_sweep_plan *plan, const reading *r)
 {
     for (int i = 0; i < plan->n_parts; i++) {
         gk_sweep_part *part = &plan->parts[i];
-        int code = add_seeds(part, r->seeds, r->ini.path);
+        int code = add_seeds(part, r->ini.path);
         if (code != GK_OK) return code;
-        part->paired = r->paired;
         part->first = plan->n_runs;
         part->n_runs = 1;
         const gk_sweep_axis *side = part->axes;
@@ -249,8 +253,8 @@ static int count_runs(gk_sweep_plan *plan, const reading *r)
             const gk_sweep_axis *axis = &part->axes[a];
             const bool along = part->paired && a < part->n_axes - part->crossed;
             if (along && axis->n != side->n)
-                return gk_error(GK_USAGE, "%s: [%s] is paired, but %s has %d values and %s has %d", r->ini.path, part->name,
-                                side->key, side->n, axis->key, axis->n);
+                return gk_error(GK_USAGE, "%s: [%s] is paired, but %s has %d values and %s has %d", r->ini.path,
+                                part->name, side->key, side->n, axis->key, axis->n);
             if (along && a > 0) continue;
             part->n_runs *= axis->n;
             if (part->n_runs > RUNS_MAX) break;

@@ -1,5 +1,5 @@
-/* sweep_pool.c: starts the workers, replaces those that die, and tells how far it all is. The parent trains nothing, has no
- * thread and no open database while it forks, so that a fork is safe at any time. */
+/* sweep_pool.c: starts the workers, replaces those that die, and tells how far it all is. The parent trains nothing,
+ * has no thread and no open database while it forks, so that a fork is safe at any time. */
 #include "sweep.h"
 
 #include <errno.h>
@@ -32,13 +32,13 @@ static size_t rounded(size_t n)
 
 static size_t board_size(int64_t n, int jobs)
 {
-    return rounded(sizeof(gk_sweep_board)) + rounded((size_t)jobs * sizeof(gk_sweep_slot)) + (size_t)n * sizeof(gk_sweep_task);
+    return rounded(sizeof(gk_sweep_board)) + rounded((size_t)jobs * sizeof(gk_sweep_slot)) +
+           (size_t)n * sizeof(gk_sweep_task);
 }
 
 int gk_sweep_board_new(gk_sweep_board **out, const int64_t *indices, int64_t n, int jobs)
 {
-    unsigned char *memory =
-        mmap(NULL, board_size(n, jobs), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    unsigned char *memory = mmap(NULL, board_size(n, jobs), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     *out = NULL;
     if (memory == MAP_FAILED) return gk_error(GK_FAILED, "no memory to share with the workers: %s", strerror(errno));
     gk_sweep_board *b = (gk_sweep_board *)(void *)memory;
@@ -68,7 +68,7 @@ typedef struct pool {
     bool quiet, terminal, drawn, told_stall, told_waiting;
     double start, next_line, moved_at;
     int64_t moved, seen; /* seen: tasks below it are told */
-    bool *reported;            /* [n_tasks] */
+    bool *reported;      /* [n_tasks] */
 } pool;
 
 static void be_worker(const pool *p, int slot, pid_t parent)
@@ -123,9 +123,9 @@ static void note_death(pool *p, int slot, int status, long peak_kb)
     if (at < 0) return;
     gk_sweep_task *task = &p->board->tasks[at];
     if (WIFSIGNALED(status))
-        snprintf(task->text, sizeof task->text, "its worker was killed by signal %d (%s)%s; it had used %ld MB", WTERMSIG(status),
-                 strsignal(WTERMSIG(status)), WTERMSIG(status) == SIGKILL ? ", perhaps because memory ran out" : "",
-                 peak_kb / 1024);
+        snprintf(task->text, sizeof task->text, "its worker was killed by signal %d (%s)%s; it had used %ld MB",
+                 WTERMSIG(status), strsignal(WTERMSIG(status)),
+                 WTERMSIG(status) == SIGKILL ? ", perhaps because memory ran out" : "", peak_kb / 1024);
     else
         snprintf(task->text, sizeof task->text, "its worker ended with status %d", WEXITSTATUS(status));
     atomic_store(&task->outcome, GK_SWEEP_KILLED);
@@ -164,9 +164,10 @@ static void clear_line(pool *p)
 /* One line for each run that did not end well, once. */
 static void tell_troubles(pool *p)
 {
-    static const char *const words[GK_SWEEP_OUTCOMES] = {
-        [GK_SWEEP_DIVERGED] = "diverged", [GK_SWEEP_FAILED] = "failed", [GK_SWEEP_KILLED] = "killed",
-        [GK_SWEEP_LEFT] = "left to the process that trains it"};
+    static const char *const words[GK_SWEEP_OUTCOMES] = {[GK_SWEEP_DIVERGED] = "diverged",
+                                                         [GK_SWEEP_FAILED] = "failed",
+                                                         [GK_SWEEP_KILLED] = "killed",
+                                                         [GK_SWEEP_LEFT] = "left to the process that trains it"};
     gk_sweep_board *b = p->board;
     const int64_t taken = atomic_load(&b->next) < b->n_tasks ? atomic_load(&b->next) : b->n_tasks;
     for (int64_t i = p->seen; i < taken; i++) {
@@ -183,7 +184,8 @@ static void tell_troubles(pool *p)
         if (!words[outcome] || gk_sweep_config(p->job->plan, task->index, &config) != GK_OK) continue;
         p->reported[i] = true;
         clear_line(p);
-        fprintf(stderr, "%s  %s%s%s\n", gk_config_text(&config, "name"), words[outcome], task->text[0] ? ": " : "", task->text);
+        fprintf(stderr, "%s  %s%s%s\n", gk_config_text(&config, "name"), words[outcome], task->text[0] ? ": " : "",
+                task->text);
         gk_config_free(&config);
     }
 }
@@ -191,17 +193,22 @@ static void tell_troubles(pool *p)
 static int64_t count_done(const gk_sweep_board *b)
 {
     int64_t n = 0;
-    for (int64_t i = 0; i < b->n_tasks && i < atomic_load(&b->next); i++) n += atomic_load(&b->tasks[i].outcome) > GK_SWEEP_ELSEWHERE;
+    for (int64_t i = 0; i < b->n_tasks && i < atomic_load(&b->next); i++)
+        n += atomic_load(&b->tasks[i].outcome) > GK_SWEEP_ELSEWHERE;
     return n;
 }
 
 static void clock_text(double seconds, char *out, size_t room)
 {
     const long long s = isfinite(seconds) && seconds < 1e9 ? (long long)(seconds + 0.5) : -1;
-    if (s < 0) snprintf(out, room, "?");
-    else if (s < 60) snprintf(out, room, "%llds", s);
-    else if (s < 3600) snprintf(out, room, "%lld:%02lld", s / 60, s % 60);
-    else snprintf(out, room, "%lld:%02lld:%02lld", s / 3600, s / 60 % 60, s % 60);
+    if (s < 0)
+        snprintf(out, room, "?");
+    else if (s < 60)
+        snprintf(out, room, "%llds", s);
+    else if (s < 3600)
+        snprintf(out, room, "%lld:%02lld", s / 60, s % 60);
+    else
+        snprintf(out, room, "%lld:%02lld:%02lld", s / 3600, s / 60 % 60, s % 60);
 }
 
 static void tell_progress(pool *p, double now)
@@ -214,18 +221,21 @@ static void tell_progress(pool *p, double now)
     char left[32];
     clock_text(done > 0 ? elapsed * (double)(n - done) / (double)done : NAN, left, sizeof left);
     if (p->terminal) fputs("\r", stderr);
-    fprintf(stderr, "sweep  %lld of %lld runs  %.3g/s  ETA %s", (long long)done, (long long)n, (double)done / elapsed, left);
+    fprintf(stderr, "sweep  %lld of %lld runs  %.3g/s  ETA %s", (long long)done, (long long)n, (double)done / elapsed,
+            left);
     fputs(p->terminal ? "\033[K" : "\n", stderr);
     p->drawn = p->terminal;
     fflush(stderr);
 }
 
-/* Workers that wait for a database which somebody else has locked do not move; the user should know what to look for. */
+/* Workers that wait for a database which somebody else has locked do not move; the user should know what to look for.
+ */
 static void watch_stall(pool *p, double now)
 {
     enum { STALL_SECONDS = 20 };
     int64_t moved = count_done(p->board);
-    for (int i = 0; i < p->board->n_slots; i++) moved += atomic_load_explicit(&p->board->slots[i].steps_done, memory_order_relaxed);
+    for (int i = 0; i < p->board->n_slots; i++)
+        moved += atomic_load_explicit(&p->board->slots[i].steps_done, memory_order_relaxed);
     if (moved != p->moved) {
         p->moved = moved;
         p->moved_at = now;
@@ -289,6 +299,7 @@ int gk_sweep_pool(const gk_sweep_job *job, bool quiet, gk_sweep_cost *cost)
     *cost = (gk_sweep_cost){.wall = now_seconds() - p.start, .cpu = cpu_seconds(RUSAGE_CHILDREN) - cpu};
     for (int64_t i = 0; i < b->n_tasks; i++) cost->busy += b->tasks[i].seconds;
     if (code == GK_OK && atomic_load(&b->fatal) != GK_OK) code = gk_error(atomic_load(&b->fatal), "%s", b->fatal_text);
-    if (code == GK_OK && gk_cli_signal()) code = gk_error(GK_INTERRUPTED, "stopped; the same command goes on from here");
+    if (code == GK_OK && gk_cli_signal())
+        code = gk_error(GK_INTERRUPTED, "stopped; the same command goes on from here");
     return code;
 }

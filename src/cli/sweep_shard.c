@@ -1,5 +1,5 @@
-/* sweep_shard.c: one rank's share of a plan. Slurm, Open MPI and every launcher that speaks PMI (MPICH, Intel MPI) tell a
- * process its number in the environment; that is all that is needed, and no MPI library is linked. */
+/* sweep_shard.c: one rank's share of a plan. Slurm, Open MPI and every launcher that speaks PMI (MPICH, Intel MPI) tell
+ * a process its number in the environment; that is all that is needed, and no MPI library is linked. */
 #include "sweep.h"
 
 #include <sched.h>
@@ -7,7 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A whole number in the environment; -1 where there is none. Slurm writes tasks per node as 4(x2),3: the first counts. */
+/* A whole number in the environment; -1 where there is none. Slurm writes tasks per node as 4(x2),3: the first counts.
+ */
 static int64_t number_in(const char *name)
 {
     const char *text = getenv(name);
@@ -44,8 +45,8 @@ static int take_rank(gk_sweep_shard *shard)
         if (rank < 0 || size < 1) continue;
         if (strcmp(l->rank, "SLURM_PROCID") == 0 && is_batch_script()) continue;
         if (rank >= size)
-            return gk_error(GK_USAGE, "%s=%lld is not below %s=%lld; give the share with --shard I/N", l->rank, (long long)rank,
-                            l->size, (long long)size);
+            return gk_error(GK_USAGE, "%s=%lld is not below %s=%lld; give the share with --shard I/N", l->rank,
+                            (long long)rank, l->size, (long long)size);
         *shard = (gk_sweep_shard){rank, size, number_in(l->local), l->name};
         return GK_OK;
     }
@@ -60,8 +61,10 @@ static int take_array(gk_sweep_shard *shard)
     const int64_t low = number_in("SLURM_ARRAY_TASK_MIN"), step = number_in("SLURM_ARRAY_TASK_STEP");
     const int64_t from = id - (low < 0 ? 0 : low), width = step < 1 ? 1 : step;
     if (from < 0 || from % width != 0 || from / width >= count)
-        return gk_error(GK_USAGE, "element %lld of a Slurm array with gaps has no plain number of %lld; use an array without "
-                        "gaps, or give the share with --shard I/N", (long long)id, (long long)count);
+        return gk_error(GK_USAGE,
+                        "element %lld of a Slurm array with gaps has no plain number of %lld; use an array without "
+                        "gaps, or give the share with --shard I/N",
+                        (long long)id, (long long)count);
     shard->index += from / width * shard->count;
     shard->count *= count;
     shard->source = shard->source ? shard->source : "Slurm array";
@@ -74,8 +77,8 @@ int gk_sweep_shard_of(gk_sweep_shard *out, const char *text)
     if (text) {
         const char *slash = strchr(text, '/');
         char *first = slash ? gk_text("%.*s", (int)(slash - text), text) : NULL;
-        const bool good = first && gk_text_int(first, &out->index) == GK_OK && gk_text_int(slash + 1, &out->count) == GK_OK &&
-                          out->index >= 1 && out->index <= out->count;
+        const bool good = first && gk_text_int(first, &out->index) == GK_OK &&
+                          gk_text_int(slash + 1, &out->count) == GK_OK && out->index >= 1 && out->index <= out->count;
         free(first);
         if (!good) return gk_error(GK_USAGE, "--shard: '%s' is not I/N with I from 1 to N, as in --shard 2/8", text);
         out->index--;
@@ -91,7 +94,8 @@ char *gk_sweep_shard_db(const char *db, const gk_sweep_shard *shard)
     if (shard->count == 1) return gk_text("%s", db);
     const char *slash = strrchr(db, '/'), *dot = strrchr(db, '.');
     if (!dot || (slash && dot < slash) || dot == db || dot == slash + 1) dot = db + strlen(db);
-    return gk_text("%.*s.shard-%lld-of-%lld%s", (int)(dot - db), db, (long long)shard->index + 1, (long long)shard->count, dot);
+    return gk_text("%.*s.shard-%lld-of-%lld%s", (int)(dot - db), db, (long long)shard->index + 1,
+                   (long long)shard->count, dot);
 }
 
 int gk_sweep_jobs(const gk_sweep_shard *shard)

@@ -8,7 +8,8 @@
 
 enum { VALUES_MAX = 100000 };
 
-#define ACCEPTED "accepted: values between commas, a:b (whole numbers), a:b:step or a:b:logN (N values with equal ratios)"
+#define ACCEPTED                                                                                                       \
+    "accepted: values between commas, a:b (whole numbers), a:b:step or a:b:logN (N values with equal ratios)"
 
 typedef struct builder {
     gk_sweep_axis *axis;
@@ -44,16 +45,18 @@ static int decimals_of(const char *text)
     return n < 0 ? 0 : n > 17 ? 17 : (int)n;
 }
 
-/* a, a+step, ... up to b: counted, never summed, and rounded to the digits that were written, so that 0.2:0.6:0.05 holds
- * the same 0.35 that a list would. */
+/* a, a+step, ... up to b: counted, never summed, and rounded to the digits that were written, so that 0.2:0.6:0.05
+ * holds the same 0.35 that a list would. */
 static int append_steps(builder *b, const char *low, double a, double end, const char *step_text, double step)
 {
     const int low_digits = decimals_of(low), step_digits = decimals_of(step_text);
     const int digits = low_digits > step_digits ? low_digits : step_digits;
     const double steps = floor((end - a) / step + 1e-9);
     if (!(step != 0) || !(steps >= 0))
-        return gk_error(GK_USAGE, "%s: %s: steps of %s never lead from %s to %g", b->where, b->axis->key, step_text, low, end);
-    if (steps >= VALUES_MAX) return gk_error(GK_USAGE, "%s: %s has more than %d values", b->where, b->axis->key, VALUES_MAX);
+        return gk_error(GK_USAGE, "%s: %s: steps of %s never lead from %s to %g", b->where, b->axis->key, step_text,
+                        low, end);
+    if (steps >= VALUES_MAX)
+        return gk_error(GK_USAGE, "%s: %s has more than %d values", b->where, b->axis->key, VALUES_MAX);
     for (int i = 0; i <= (int)steps; i++) {
         char text[400];
         snprintf(text, sizeof text, "%.*f", digits, a + i * step);
@@ -70,15 +73,17 @@ static int append_ratios(builder *b, const char *low, double a, const char *high
     if (gk_text_int(count, &n) != GK_OK || n < 2 || n > VALUES_MAX)
         return gk_error(GK_USAGE, "%s: %s: log%s is not log2 or more; " ACCEPTED, b->where, b->axis->key, count);
     if (!(a > 0) || !(end > 0))
-        return gk_error(GK_USAGE, "%s: %s: a logarithmic range needs ends above 0, not %s and %s", b->where, b->axis->key, low,
-                        high);
+        return gk_error(GK_USAGE, "%s: %s: a logarithmic range needs ends above 0, not %s and %s", b->where,
+                        b->axis->key, low, high);
     const bool whole = gk_config_find(&b->scratch, b->axis->key)->key->type == GK_KEY_INT;
     char last[64] = "";
     for (int64_t i = 0; i < n; i++) {
         char text[64];
         const double value = a * pow(end / a, (double)i / (double)(n - 1));
-        if (i == 0 || i == n - 1) snprintf(text, sizeof text, "%s", i == 0 ? low : high);
-        else snprintf(text, sizeof text, whole ? "%.0f" : "%.6g", value);
+        if (i == 0 || i == n - 1)
+            snprintf(text, sizeof text, "%s", i == 0 ? low : high);
+        else
+            snprintf(text, sizeof text, whole ? "%.0f" : "%.6g", value);
         if (strcmp(text, last) == 0) continue;
         strcpy(last, text);
         const int code = append(b, text);
@@ -93,12 +98,11 @@ static int append_range(builder *b, char *low, char *high, char *step)
     const char *wrong = gk_text_real(low, &a) != GK_OK ? low : gk_text_real(high, &end) != GK_OK ? high : NULL;
     const bool ratios = step && strncmp(step, "log", 3) == 0;
     if (!wrong && step && !ratios && gk_text_real(step, &width) != GK_OK) wrong = step;
-    if (wrong)
-        return gk_error(GK_USAGE, "%s: %s: '%s' is not a number; " ACCEPTED, b->where, b->axis->key, wrong);
+    if (wrong) return gk_error(GK_USAGE, "%s: %s: '%s' is not a number; " ACCEPTED, b->where, b->axis->key, wrong);
     if (ratios) return append_ratios(b, low, a, high, end, step + 3);
     if (!step && (a != floor(a) || end != floor(end)))
-        return gk_error(GK_USAGE, "%s: %s: a range %s:%s needs its step, as in %s:%s:0.05", b->where, b->axis->key, low, high,
-                        low, high);
+        return gk_error(GK_USAGE, "%s: %s: a range %s:%s needs its step, as in %s:%s:0.05", b->where, b->axis->key, low,
+                        high, low, high);
     return append_steps(b, low, a, end, step ? step : (end < a ? "-1" : "1"), step ? width : (end < a ? -1 : 1));
 }
 

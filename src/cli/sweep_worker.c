@@ -43,7 +43,8 @@ static bool is_trained(const worker *w, const gk_run_row *row)
 {
     char host[256] = "", path[64], name[64] = "";
     gethostname(host, sizeof host - 1);
-    if (!row->host || strcmp(row->host, host) != 0 || row->pid <= 0 || row->pid == getpid() || row->pid == getppid()) return false;
+    if (!row->host || strcmp(row->host, host) != 0 || row->pid <= 0 || row->pid == getpid() || row->pid == getppid())
+        return false;
     for (int i = 0; i < w->board->n_slots; i++)
         if (w->board->slots[i].pid == row->pid) return false;
     if (kill((pid_t)row->pid, 0) != 0 && errno == ESRCH) return false;
@@ -69,8 +70,8 @@ static int bury(gk_store *s, const gk_run_row *row)
     return code;
 }
 
-/* What to do about a run with this identity. *id -1: train it anew; otherwise resume that one, unless the outcome says that
- * nothing is to be done. */
+/* What to do about a run with this identity. *id -1: train it anew; otherwise resume that one, unless the outcome says
+ * that nothing is to be done. */
 static int look_up(worker *w, const char *identity, int64_t *id, gk_sweep_outcome *outcome)
 {
     gk_run_row row;
@@ -85,10 +86,13 @@ static int look_up(worker *w, const char *identity, int64_t *id, gk_sweep_outcom
         return GK_OK;
     }
     if (code != GK_OK) return code;
-    if (strcmp(row.status, "finished") == 0 || strcmp(row.status, "diverged") == 0) *outcome = GK_SWEEP_SKIPPED;
+    if (strcmp(row.status, "finished") == 0 || strcmp(row.status, "diverged") == 0)
+        *outcome = GK_SWEEP_SKIPPED;
     else if (strcmp(row.status, "running") == 0) {
-        if (is_trained(w, &row)) *outcome = GK_SWEEP_LEFT;
-        else code = bury(w->store, &row);
+        if (is_trained(w, &row))
+            *outcome = GK_SWEEP_LEFT;
+        else
+            code = bury(w->store, &row);
     }
     gk_run_row_free(&row);
     return code;
@@ -99,10 +103,14 @@ static int look_up(worker *w, const char *identity, int64_t *id, gk_sweep_outcom
 static gk_sweep_outcome outcome_of(int code)
 {
     switch (code) {
-    case GK_OK: return GK_SWEEP_FINISHED;
-    case GK_DIVERGED: return GK_SWEEP_DIVERGED;
-    case GK_INTERRUPTED: return GK_SWEEP_INTERRUPTED;
-    default: return GK_SWEEP_FAILED;
+    case GK_OK:
+        return GK_SWEEP_FINISHED;
+    case GK_DIVERGED:
+        return GK_SWEEP_DIVERGED;
+    case GK_INTERRUPTED:
+        return GK_SWEEP_INTERRUPTED;
+    default:
+        return GK_SWEEP_FAILED;
     }
 }
 
@@ -111,8 +119,8 @@ static void set_text(char *to, size_t room, const char *text)
     snprintf(to, room, "%s", text);
 }
 
-/* A run that fails on its own costs only itself. A disk that is full or a database that stays locked fails every run: then
- * going on would only repeat it. */
+/* A run that fails on its own costs only itself. A disk that is full or a database that stays locked fails every run:
+ * then going on would only repeat it. */
 static void judge(worker *w, int code)
 {
     enum { IN_A_ROW = 3 };
@@ -121,7 +129,8 @@ static void judge(worker *w, int code)
     if (code != GK_FAILED && code != GK_BUSY) return;
     const int failures = atomic_fetch_add(&b->failures, 1) + 1;
     int none = GK_OK;
-    if ((code == GK_BUSY || failures >= IN_A_ROW + b->n_slots - 1) && atomic_compare_exchange_strong(&b->fatal, &none, code)) {
+    if ((code == GK_BUSY || failures >= IN_A_ROW + b->n_slots - 1) &&
+        atomic_compare_exchange_strong(&b->fatal, &none, code)) {
         set_text(b->fatal_text, sizeof b->fatal_text, gk_error_text());
         atomic_store(&b->stop, true);
     }
