@@ -11,8 +11,8 @@ enum { GK_STORE_READ = 0, GK_STORE_WRITE = 1, GK_STORE_CREATE = 2 };
 /* Opens a database. READ never changes the file. CREATE makes it (and the folder) if it is missing. An older file is
  * read as it is; opened for writing it is brought up to date, after a copy (FILE.vN.bak) was made beside it. Errors
  * name the file: GK_NOTFOUND none there; GK_FAILED not a database, not ours (application_id), read-only; GK_BUSY newer
- * user_version, or locked by someone for longer than the busy timeout (GROKLAB_BUSY_MS, default 60000). A store is used
- * by one thread at a time. */
+ * user_version, or locked by someone for longer than the busy timeout (GROKLAB_BUSY_MS, default 60000). Several
+ * threads may use one store; a transaction keeps the others waiting. */
 int gk_store_open(gk_store **out, const char *path, int mode);
 /* Flushes; the last writer turns WAL back into a single file. Accepts NULL. */
 int gk_store_close(gk_store *s);

@@ -4,6 +4,7 @@
 #include "src/store/store.h"
 
 #include <math.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -139,6 +140,65 @@ static void test_four_writers_and_a_reader(void **state)
     OK(gk_store_open(&s, path, GK_STORE_WRITE));
     expect_doctor(s, false, 0, NULL);
     lab_expect(s, "SELECT run_id, count(*) FROM metric GROUP BY run_id", "1|2000\n2|2000\n3|2000\n4|2000");
+    OK(gk_store_close(s));
+    free(path);
+}
+
+/* ---- several threads with one store ---- */
+
+typedef struct worker {
+    gk_store *s;
+    int64_t run;
+    int code;
+} worker;
+
+static void *write_transactions(void *context)
+{
+    worker *w = context;
+    char name[32];
+    for (int k = 0; k < 200 && w->code == GK_OK; k++) {
+        w->code = gk_store_begin(w->s);
+        for (int i = 0; i < 10 && w->code == GK_OK; i++) {
+            snprintf(name, sizeof name, "metric_%d_%d", (int)w->run, i);
+            w->code = gk_store_put_metric(w->s, w->run, name, k, i);
+        }
+        if (w->code == GK_OK) w->code = k % 3 == 2 ? (gk_store_rollback(w->s), GK_OK) : gk_store_commit(w->s);
+    }
+    return NULL;
+}
+
+static void *read_rows(void *context)
+{
+    worker *w = context;
+    for (int k = 0; k < 300 && w->code == GK_OK; k++) {
+        gk_run_row row;
+        double n;
+        w->code = gk_store_get_run(w->s, w->run, &row);
+        gk_run_row_free(&row);
+        if (w->code == GK_OK)
+            w->code = gk_store_query(w->s, "SELECT count(*) % 10 FROM metric", NULL, lab_take_real, &n);
+        if (w->code == GK_OK && n != 0)
+            w->code = gk_error(GK_FAILED, "half a transaction was seen"); /* another thread's */
+    }
+    return NULL;
+}
+
+static void test_threads(void **state)
+{
+    enum { THREADS = 4 };
+    char *path = lab_path(*state, "runs.db");
+    gk_store *s;
+    OK(gk_store_open(&s, path, GK_STORE_CREATE));
+    const int64_t split = lab_split(s, 1);
+    worker workers[THREADS];
+    pthread_t threads[THREADS];
+    for (int i = 0; i < THREADS; i++) workers[i] = (worker){s, lab_run(s, &lab_mlp, "a", split), GK_OK};
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, i < 2 ? write_transactions : read_rows, &workers[i]), 0);
+    for (int i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);
+    for (int i = 0; i < THREADS; i++) assert_int_equal(workers[i].code, GK_OK);
+    lab_expect(s, "SELECT run_id, count(*) FROM metric GROUP BY run_id", "1|1340\n2|1340");
+    expect_doctor(s, false, 0, NULL);
     OK(gk_store_close(s));
     free(path);
 }
@@ -351,9 +411,9 @@ int main(void)
 #define LAB(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         LAB(test_create_at_once), LAB(test_four_writers_and_a_reader),
-        LAB(test_kill),           LAB(test_full_disk),
-        LAB(test_failing_writes), LAB(test_doctor_finds),
-        LAB(test_dead_runs),
+        LAB(test_threads),        LAB(test_kill),
+        LAB(test_full_disk),      LAB(test_failing_writes),
+        LAB(test_doctor_finds),   LAB(test_dead_runs),
     };
     return cmocka_run_group_tests_name("store_safe", tests, NULL, NULL);
 }

@@ -40,7 +40,7 @@ static int remember(gk_store *s, int at, const char *name, int64_t id)
     return GK_OK;
 }
 
-int gk_metrics_id(gk_store *s, const char *name, int64_t *id)
+static int look_up(gk_store *s, const char *name, int64_t *id)
 {
     bool there;
     const int at = position(s, name, &there);
@@ -57,6 +57,14 @@ int gk_metrics_id(gk_store *s, const char *name, int64_t *id)
     *id = sqlite3_column_int64(row, 0);
     gk_db_done(row);
     return remember(s, at, name, *id);
+}
+
+int gk_metrics_id(gk_store *s, const char *name, int64_t *id)
+{
+    gk_db_enter(s);
+    const int code = look_up(s, name, id);
+    gk_db_leave(s);
+    return code;
 }
 
 void gk_metrics_forget(gk_store *s)

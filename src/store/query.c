@@ -59,7 +59,7 @@ static int each_row(gk_store *s, sqlite3_stmt *statement, gk_row_fn *row, void *
     return rc == SQLITE_DONE ? GK_OK : query_error(s, rc);
 }
 
-int gk_store_query(gk_store *s, const char *sql, const char *const *params, gk_row_fn *row, void *context)
+static int run(gk_store *s, const char *sql, const char *const *params, gk_row_fn *row, void *context)
 {
     sqlite3_stmt *statement;
     const char *rest;
@@ -88,5 +88,13 @@ int gk_store_query(gk_store *s, const char *sql, const char *const *params, gk_r
     free(names);
     free(cells);
     sqlite3_finalize(statement);
+    return code;
+}
+
+int gk_store_query(gk_store *s, const char *sql, const char *const *params, gk_row_fn *row, void *context)
+{
+    gk_db_enter(s);
+    const int code = run(s, sql, params, row, context);
+    gk_db_leave(s);
     return code;
 }

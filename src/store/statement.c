@@ -99,36 +99,56 @@ static int start(gk_store *s, const char *sql, const char *kinds, va_list args, 
     return rc == SQLITE_OK ? sqlite3_step(*statement) : rc;
 }
 
+static void reset(sqlite3_stmt *statement)
+{
+    if (!statement) return;
+    sqlite3_reset(statement);
+    sqlite3_clear_bindings(statement);
+}
+
+void gk_db_enter(gk_store *s)
+{
+    sqlite3_mutex_enter(sqlite3_db_mutex(s->db));
+}
+
+void gk_db_leave(gk_store *s)
+{
+    sqlite3_mutex_leave(sqlite3_db_mutex(s->db));
+}
+
 void gk_db_done(sqlite3_stmt *row)
 {
-    if (!row) return;
-    sqlite3_reset(row);
-    sqlite3_clear_bindings(row);
+    reset(row);
+    sqlite3_mutex_leave(sqlite3_db_mutex(sqlite3_db_handle(row)));
 }
 
 int gk_db_exec(gk_store *s, const char *doing, const char *sql, const char *kinds, ...)
 {
     sqlite3_stmt *statement;
     va_list args;
+    gk_db_enter(s);
     va_start(args, kinds);
     const int rc = start(s, sql, kinds, args, &statement);
     va_end(args);
     /* The line is made before the reset, which may replace the connection's message. */
     const int code = rc == SQLITE_DONE || rc == SQLITE_ROW ? GK_OK : gk_db_fail(s, rc, doing);
-    gk_db_done(statement);
+    reset(statement);
+    gk_db_leave(s);
     return code;
 }
 
 int gk_db_select(gk_store *s, const char *doing, const char *sql, sqlite3_stmt **row, const char *kinds, ...)
 {
     va_list args;
+    gk_db_enter(s);
     va_start(args, kinds);
     const int rc = start(s, sql, kinds, args, row);
     va_end(args);
     if (rc == SQLITE_ROW) return GK_OK;
     const int code = rc == SQLITE_DONE ? GK_NOTFOUND : gk_db_fail(s, rc, doing);
-    gk_db_done(*row);
+    reset(*row);
     *row = NULL;
+    gk_db_leave(s);
     return code;
 }
 

@@ -298,37 +298,54 @@ const char *gk_store_path(const gk_store *s)
 
 int gk_store_begin(gk_store *s)
 {
+    gk_db_enter(s); /* until the commit or the rollback: no other thread writes into it */
     if (s->depth == 0) {
         const int code = gk_db_exec(s, "beginning a transaction", "BEGIN IMMEDIATE", "");
-        if (code != GK_OK) return code;
+        if (code != GK_OK) {
+            gk_db_leave(s);
+            return code;
+        }
     }
     s->depth++;
     return GK_OK;
 }
 
-int gk_store_commit(gk_store *s)
+static int commit_inside(gk_store *s)
 {
-    if (s->depth > 1) {
-        s->depth--;
-        return GK_OK;
-    }
     /* A full disk makes SQLite roll back by itself. */
-    if (s->depth == 0 || sqlite3_get_autocommit(s->db)) {
+    if (s->depth == 0 || (s->depth == 1 && sqlite3_get_autocommit(s->db))) {
         gk_store_rollback(s);
         return gk_error(GK_FAILED, "%s: nothing was stored: the transaction had been rolled back", s->path);
     }
-    const int code = gk_db_exec(s, "ending a transaction", "COMMIT", "");
-    if (code == GK_OK)
-        s->depth = 0;
-    else
-        gk_store_rollback(s);
+    if (s->depth == 1) {
+        const int code = gk_db_exec(s, "ending a transaction", "COMMIT", "");
+        if (code != GK_OK) {
+            gk_store_rollback(s);
+            return code;
+        }
+    }
+    s->depth--;
+    gk_db_leave(s); /* what the begin entered */
+    return GK_OK;
+}
+
+int gk_store_commit(gk_store *s)
+{
+    gk_db_enter(s);
+    const int code = commit_inside(s);
+    gk_db_leave(s);
     return code;
 }
 
 void gk_store_rollback(gk_store *s)
 {
-    if (!s || s->depth == 0) return;
+    if (!s) return;
+    gk_db_enter(s); /* waits where another thread is within its own transaction, and then finds nothing to do */
+    int levels = s->depth;
     s->depth = 0;
-    gk_metrics_forget(s); /* names added inside it are gone */
-    if (!sqlite3_get_autocommit(s->db)) sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+    if (levels > 0) {
+        gk_metrics_forget(s); /* names added inside it are gone */
+        if (!sqlite3_get_autocommit(s->db)) sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+    }
+    for (; levels >= 0; levels--) gk_db_leave(s);
 }

@@ -33,6 +33,11 @@ struct gk_store {
 
 /* ---- statement.c ---- */
 
+/* A thread that enters keeps the others out of the connection and of this struct until it leaves; it may enter again.
+ * Inside, SQLite's own locks cost next to nothing. */
+void gk_db_enter(gk_store *s);
+void gk_db_leave(gk_store *s);
+
 /* Turns an SQLite code into ours with one line: file, what was being done ("storing a matrix"), why, what to do. */
 int gk_db_fail(gk_store *s, int rc, const char *doing);
 
@@ -40,8 +45,8 @@ int gk_db_fail(gk_store *s, int rc, const char *doing);
  * NULL), t const char * (NULL is NULL), b const void * and size_t. */
 int gk_db_exec(gk_store *s, const char *doing, const char *sql, const char *kinds, ...);
 
-/* Runs a statement up to its first row. GK_OK: *row stands on it, and the caller ends with gk_db_done. GK_NOTFOUND: no
- * row, nothing to end, and no error line. */
+/* Runs a statement up to its first row. GK_OK: *row stands on it, the connection is entered, and the caller ends with
+ * gk_db_done. GK_NOTFOUND: no row, nothing to end, and no error line. */
 int gk_db_select(gk_store *s, const char *doing, const char *sql, sqlite3_stmt **row, const char *kinds, ...);
 /* The next row of it: GK_OK, or GK_NOTFOUND after the last (then it is ended), or another code (ended, too). */
 int gk_db_next(gk_store *s, const char *doing, sqlite3_stmt *row);
