@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static const gk_cli_option options[] = {
     {"jobs", 'j', "N", "worker processes, one run and one core each (default: the cores this process may use)"},
@@ -104,8 +105,10 @@ static int match_all(share *s, const char *db, bool here)
 {
     gk_store *store;
     gk_sweep_index *index = NULL;
+    struct stat st;
+    /* Empty: another sweep has just made it, or a full disk left it so. */
+    if (stat(db, &st) != 0 || st.st_size == 0) return GK_OK;
     int code = gk_store_open(&store, db, GK_STORE_READ);
-    if (code == GK_NOTFOUND) return GK_OK;
     if (code != GK_OK) return code;
     code = gk_sweep_index_new(&index);
     if (code == GK_OK) code = gk_sweep_index_read(index, store);

@@ -201,7 +201,7 @@ static int take_held(worker *w)
             if (code != GK_OK) return code;
             any = true;
         }
-        if (any) nanosleep(&(struct timespec){0, 200000000}, NULL);
+        if (any) nanosleep(&(struct timespec){0, 50000000}, NULL);
     }
     return GK_OK;
 }
