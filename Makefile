@@ -149,12 +149,17 @@ check: deps
 .PHONY: tests sanitized
 tests: $(TST_BIN) $(OBJ)/tests/example
 sanitized: all tests
-	@ASAN_OPTIONS=detect_leaks=1 KILLS=5 GROKLAB=$(abspath $(OUT)/groklab) GROKLAB_SQL= tests/run.sh $(TST_BIN) $(CLI_TESTS)
+	@ASAN_OPTIONS=detect_leaks=1 LSAN_OPTIONS=suppressions=$(abspath tests/lsan.supp):print_suppressions=0 KILLS=5 GROKLAB=$(abspath $(OUT)/groklab) GROKLAB_SQL= tests/run.sh $(TST_BIN) $(CLI_TESTS)
 
 # The public header is enough to use the library: an example that sees nothing else.
 $(OBJ)/tests/example: tests/example.c include/groklab.h $(OUT)/libgroklab.a
 	@mkdir -p $(@D)
 	$(call run_cmd,CC  ,$(CC) $(CSTD) $(WARN) $(OPT) -Iinclude $< $(OUT)/libgroklab.a -fopenmp $(LDLIBS) -o $@)
+
+# The report page in headless Chromium; needs Debian's chromium and chromium-driver, and Python.
+.PHONY: page-test
+page-test: all
+	@GROKLAB=$(abspath $(OUT)/groklab) $(PYTHON) tests/page/page.py
 
 # The papers' published numbers, on runs of full size: some minutes.
 .PHONY: reproduce

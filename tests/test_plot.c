@@ -65,7 +65,7 @@ static void test_ticks(void **state)
     check_ticks((plot_scale){PLOT_LOG, 1, 60, false}, 6, "1 2 5 10 20 50");
     check_ticks((plot_scale){PLOT_LOG, 1.2, 1.9, false}, 4, "1.2 1.4 1.6 1.8");
     check_ticks((plot_scale){PLOT_PHASE, -1, 2, false}, 4, "start memorised grokked end");
-    check_ticks((plot_scale){PLOT_PHASE, 0, 1, false}, 4, "memorised grokked");
+    check_ticks((plot_scale){PLOT_PHASE, 0, 1, false}, 4, "memorised end");
     /* a scale for no data, for one value, for none at all */
     plot_scale none = plot_scale_fit(PLOT_LOG, INFINITY, -INFINITY, 0.05),
                one = plot_scale_fit(PLOT_LINEAR, 3, 3, 0.05);

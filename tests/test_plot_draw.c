@@ -86,8 +86,10 @@ static void test_families_and_seeds(void **state)
     (void)state;
     double step[] = {1, 10, 100}, low[] = {0, 0.2, 0.4}, high[] = {0, 0.6, 0.8};
     double longer[] = {1, 10, 1000}, loss[] = {100, 1, 1e-4};
-    gk_plot_curve a[] = {{"test_accuracy", 3, step, low}, {"train_loss", 3, longer, loss}, {"test_loss", 3, longer, loss}};
-    gk_plot_curve b[] = {{"test_accuracy", 3, step, high}, {"train_loss", 3, longer, loss}, {"test_loss", 3, longer, loss}};
+    gk_plot_curve a[] = {
+        {"test_accuracy", 3, step, low}, {"train_loss", 3, longer, loss}, {"test_loss", 3, longer, loss}};
+    gk_plot_curve b[] = {
+        {"test_accuracy", 3, step, high}, {"train_loss", 3, longer, loss}, {"test_loss", 3, longer, loss}};
     gk_plot_run runs[] = {{.label = "a", .unit = "epoch", .group = "g", .last = 100, .curves = a, .n_curves = 3},
                           {.label = "b", .unit = "epoch", .group = "g", .last = 100, .curves = b, .n_curves = 3}};
     const char *metrics[] = {"test_accuracy", "train_loss", "test_loss", NULL};

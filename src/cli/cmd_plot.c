@@ -63,27 +63,6 @@ static int given_word(const gk_cli_args *args, const char *option, const char *c
                     near ? "'?" : "");
 }
 
-int gk_plot_split_list(gk_plot_list *out, const char *list)
-{
-    *out = (gk_plot_list){0};
-    for (const char *at = list; at;) {
-        const size_t length = strcspn(at, ",");
-        if (length > 0) {
-            if (out->n == GK_PLOT_LIST) return gk_error(GK_USAGE, "%s: at most %d entries", list, GK_PLOT_LIST);
-            if (!(out->at[out->n] = gk_text("%.*s", (int)length, at))) return GK_FAILED;
-            out->n++;
-        }
-        at = at[length] ? at + length + 1 : NULL;
-    }
-    return GK_OK;
-}
-
-void gk_plot_list_free(gk_plot_list *l)
-{
-    for (int i = 0; i < l->n; i++) free((char *)l->at[i]);
-    *l = (gk_plot_list){0};
-}
-
 /* ---- curves and progress ---- */
 
 static int load_curves(gk_plot_job *job, const char *const *metrics)
@@ -181,14 +160,6 @@ static const plot_kind *find_kind(const char *name)
     gk_error(GK_USAGE, "'%s' is no kind of picture; curves, matrix, compare, progress, spectrum, grid are%s%s%s", name,
              near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
     return NULL;
-}
-
-int gk_plot_job_runs(gk_plot_job *job)
-{
-    if (!job->runs) job->runs = gk_calloc((size_t)job->n + 1, sizeof *job->runs);
-    if (!job->runs) return GK_FAILED;
-    for (int i = 0; i < job->n; i++) job->runs[i] = job->pictures[i].run;
-    return GK_OK;
 }
 
 static int read_options(gk_plot_job *job)

@@ -1,4 +1,4 @@
-/* plotting.h: a picture in the making: what cmd_plot.c, plot_maps.c and plot_grid.c share. */
+/* plotting.h: a picture in the making: what cmd_plot.c, plot_maps.c and plot_grid.c share; plotting.c unless said. */
 #ifndef GK_PLOTTING_H
 #define GK_PLOTTING_H
 

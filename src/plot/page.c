@@ -11,6 +11,7 @@
 static const unsigned char script[] = {
 #include "src/plot/page.js.inc"
 #include "src/plot/page_charts.js.inc"
+#include "src/plot/page_cells.js.inc"
 #include "src/plot/page_matrices.js.inc"
 };
 static const unsigned char style[] = {

@@ -1,109 +1,110 @@
-/* page_matrices.js: feature matrices of all runs, moved together by one slider, with their spectra and similarities; and
- * the start of the page. */
+/* page_matrices.js: feature matrices of all runs, moved together by one slider, with their spectra and
+ * similarities; and the start of the page. */
 
 /* "features": the matrix that stands for what a method has learnt, sqrt(AGOP) of a network, M of an RFM. */
 const FEATURES = ['metric', 'sqrt_agop', 'agop', 'nfm'];
-const kindOf = run => state.kind === 'features' ? FEATURES.find(k => run.frames[k]) : state.kind;
+const kindOf = run => (state.kind === 'features' ? FEATURES.find(k => run.frames[k]) : state.kind);
 const framesOf = run => run.frames[kindOf(run)] || [];
-const alignAxis = () => state.align === 'step' ? 'linear' : state.align;
+const alignAxis = () => (state.align === 'step' ? 'linear' : state.align);
 
 const panes = [];
-let positions = [], cell = null, slider, sliderText, similarity, playing = null;
-
-/* The whole matrix as numbers, unpacked when first shown. */
-function unpack(frame) {
-  if (frame.values) return frame.values;
-  const text = atob(frame.data), bytes = new Uint8Array(text.length), { rows, cols } = frame;
-  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
-  const q = frame.bits === 16 ? new Int16Array(bytes.buffer) : new Int8Array(bytes.buffer);
-  const top = frame.bits === 16 ? 32767 : 127, values = new Float64Array(rows * cols);
-  const number = v => v === -top - 1 ? NaN : v / top * frame.max;
-  for (let i = 0, at = 0; i < rows; i++) {
-    for (let j = 0; j < (frame.sym ? i : cols); j++) {
-      const v = number(q[at++]);
-      values[i * cols + j] = v;
-      if (frame.sym) values[j * cols + i] = v;
-    }
-  }
-  for (let i = 0; i < Math.min(rows, cols); i++) values[i * cols + i] = frame.diag[i] === null ? NaN : frame.diag[i];
-  frame.values = values;
-  return values;
-}
-
-/* The chosen view: which rows and columns of M are shown, in order. */
-function viewOf(frame) {
-  const p = D.p, whole = frame.rows === 2 * p, base = state.order && D.order ? D.order : [...Array(p).keys()];
-  const both = base.concat(base.map(i => i + p));
-  if (whole && state.block) return { rows: base.map(i => i + p), cols: base, p };
-  if (whole) return { rows: both, cols: both, p };
-  return { rows: base, cols: base, p };
-}
-function seen(frame) {
-  const view = viewOf(frame), m = unpack(frame), data = new Float64Array(view.rows.length * view.cols.length);
-  view.rows.forEach((i, a) => view.cols.forEach((j, b) => { data[a * view.cols.length + b] = state.nodiag && i === j ? 0 : m[i * frame.cols + j]; }));
-  return { ...view, data, step: frame.step };
-}
-
-/* Diverging around 0: white or, in the dark, black in the middle. */
-function palette() {
-  const nodes = isDark() ? [[120, 200, 255], [40, 125, 190], [24, 26, 30], [200, 85, 45], [255, 190, 130]]
-    : [[5, 48, 97], [67, 147, 195], [255, 255, 255], [214, 96, 77], [103, 0, 31]];
-  return t => {
-    const at = (Math.max(-1, Math.min(1, t)) + 1) / 2 * (nodes.length - 1), i = Math.min(nodes.length - 2, Math.floor(at)), w = at - i;
-    return nodes[i].map((c, k) => c + w * (nodes[i + 1][k] - c));
-  };
-}
-
-function limitOf(data) {
-  const sizes = Float64Array.from(data, Math.abs).filter(Number.isFinite).sort();
-  const most = sizes[sizes.length - 1] || 0, usual = sizes[Math.floor((sizes.length - 1) * 0.995)] || 0;
-  return usual > 0 && most > 1.5 * usual ? { limit: usual, cut: true } : { limit: most || 1, cut: false };
-}
+let positions = [],
+  cell = null,
+  slider,
+  sliderText,
+  similarity,
+  playing = null;
 
 function paint(pane) {
-  const { canvas, view } = pane, rows = view.rows.length, cols = view.cols.length, { limit, cut } = limitOf(view.data), colour = palette();
+  const { canvas, view } = pane,
+    rows = view.rows.length,
+    cols = view.cols.length,
+    { limit, cut } = limitOf(view.data),
+    colour = palette();
   canvas.width = cols;
   canvas.height = rows;
   const image = new ImageData(cols, rows);
-  view.data.forEach((v, i) => image.data.set(Number.isNaN(v) ? [128, 128, 128, 255] : [...colour(v / limit), 255], 4 * i));
+  view.data.forEach((v, i) =>
+    image.data.set(Number.isNaN(v) ? [128, 128, 128, 255] : [...colour(v / limit), 255], 4 * i),
+  );
   canvas.getContext('2d').putImageData(image, 0, 0);
   pane.range.textContent = `±${short(limit)}${cut ? ' (beyond: cut)' : ''}`;
 }
 
-const nameOf = i => i < D.p ? 'x=' + i : 'y=' + (i - D.p);
+const nameOf = i => (i < D.p ? 'x=' + i : 'y=' + (i - D.p));
 
 function showCell() {
   for (const pane of panes) {
-    const v = pane.view, inside = v && cell && cell.row < v.rows.length && cell.col < v.cols.length;
+    const v = pane.view,
+      inside = v && cell && cell.row < v.rows.length && cell.col < v.cols.length;
     pane.cross.hidden = !inside;
-    pane.value.textContent = inside ? `${nameOf(v.rows[cell.row])}, ${nameOf(v.cols[cell.col])}: ≈ ${short(v.data[cell.row * v.cols.length + cell.col])}` : ' ';
+    pane.value.textContent = inside
+      ? `${nameOf(v.rows[cell.row])}, ${nameOf(v.cols[cell.col])}: ≈ ` +
+        short(v.data[cell.row * v.cols.length + cell.col])
+      : ' ';
     if (!inside) continue;
-    const w = 100 / v.cols.length, h = 100 / v.rows.length;
-    Object.assign(pane.cross.style, { left: cell.col * w + '%', top: cell.row * h + '%', width: w + '%', height: h + '%' });
+    const w = 100 / v.cols.length,
+      h = 100 / v.rows.length;
+    Object.assign(pane.cross.style, {
+      left: cell.col * w + '%',
+      top: cell.row * h + '%',
+      width: w + '%',
+      height: h + '%',
+    });
   }
 }
 
 function makePane(run, r) {
-  const pane = { run, r, canvas: el('canvas', { tabindex: 0, role: 'img', 'data-run': run.id }), cross: el('div', { class: 'cross', hidden: true }),
-    step: el('span', { class: 'step' }), range: el('span', { class: 'small' }), value: el('div', { class: 'value', 'aria-live': 'polite' }, ' '),
-    bars: el('div', { class: 'bars' }), barText: el('div', { class: 'value' }, ' ') };
+  const pane = {
+    run,
+    r,
+    canvas: el('canvas', { tabindex: 0, role: 'img', 'data-run': run.id }),
+    cross: el('div', { class: 'cross', hidden: true }),
+    step: el('span', { class: 'step' }),
+    range: el('span', { class: 'small' }),
+    value: el('div', { class: 'value', 'aria-live': 'polite' }, ' '),
+    bars: el('div', { class: 'bars' }),
+    barText: el('div', { class: 'value' }, ' '),
+  };
   const box = el('div', { class: 'square' }, pane.canvas, pane.cross);
   pane.canvas.addEventListener('pointermove', e => {
-    const b = pane.canvas.getBoundingClientRect(), v = pane.view;
+    const b = pane.canvas.getBoundingClientRect(),
+      v = pane.view;
     if (!v) return;
-    cell = { col: Math.max(0, Math.min(v.cols.length - 1, Math.floor((e.clientX - b.left) / b.width * v.cols.length))),
-      row: Math.max(0, Math.min(v.rows.length - 1, Math.floor((e.clientY - b.top) / b.height * v.rows.length))) };
+    cell = {
+      col: Math.max(0, Math.min(v.cols.length - 1, Math.floor(((e.clientX - b.left) / b.width) * v.cols.length))),
+      row: Math.max(0, Math.min(v.rows.length - 1, Math.floor(((e.clientY - b.top) / b.height) * v.rows.length))),
+    };
     showCell();
   });
-  pane.canvas.addEventListener('pointerleave', e => { if (e.pointerType === 'mouse') { cell = null; showCell(); } });
+  pane.canvas.addEventListener('pointerleave', e => {
+    if (e.pointerType === 'mouse') {
+      cell = null;
+      showCell();
+    }
+  });
   pane.canvas.addEventListener('keydown', e => {
-    const move = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[e.key], v = pane.view;
+    const move = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[e.key],
+      v = pane.view;
     if (!move || !v) return;
     e.preventDefault();
-    cell = cell ? { row: Math.max(0, Math.min(v.rows.length - 1, cell.row + move[0])), col: Math.max(0, Math.min(v.cols.length - 1, cell.col + move[1])) } : { row: 0, col: 0 };
+    cell = cell
+      ? {
+          row: Math.max(0, Math.min(v.rows.length - 1, cell.row + move[0])),
+          col: Math.max(0, Math.min(v.cols.length - 1, cell.col + move[1])),
+        }
+      : { row: 0, col: 0 };
     showCell();
   });
-  pane.figure = el('figure', { class: 'pane' }, el('figcaption', {}, swatch(r), ' ', run.label, ' ', pane.step, pane.range), box, pane.value, pane.bars, pane.barText);
+  pane.figure = el(
+    'figure',
+    { class: 'pane' },
+    el('figcaption', {}, swatch(r), ' ', run.label, ' ', pane.step, pane.range),
+    box,
+    pane.value,
+    pane.bars,
+    pane.barText,
+  );
   panes.push(pane);
   return pane.figure;
 }
@@ -114,14 +115,37 @@ function drawSpectrum(pane, frame) {
   pane.bars.replaceChildren();
   pane.barText.textContent = ' ';
   if (!s) return;
-  const total = s.energy.reduce((a, b) => a + (b || 0), 0) || 1, most = Math.max(...s.energy) / total || 1, n = s.energy.length, w = 240, h = 64;
-  const root = svg('svg', { viewBox: `0 0 ${w} ${h + 14}`, role: 'img', 'aria-label': 'share of energy per frequency of the off-diagonal block' });
-  s.energy.forEach((e, k) => root.append(svg('rect', { x: k * w / n + 0.5, width: Math.max(0.5, w / n - 1), y: h - h * (e || 0) / total / most, height: h * (e || 0) / total / most,
-    class: 'bar k' + pane.r % 7, 'data-k': k + 1, 'data-energy': e })));
-  root.append(svg('path', { d: `M0 ${h}H${w}`, class: 'axis' }), svg('text', { x: 0, y: h + 11, class: 'tick' }, 'k = 1'),
-    svg('text', { x: w, y: h + 11, class: 'tick', 'text-anchor': 'end' }, String(n)));
+  const total = s.energy.reduce((a, b) => a + (b || 0), 0) || 1,
+    most = Math.max(...s.energy) / total || 1,
+    n = s.energy.length,
+    w = 240,
+    h = 64;
+  const root = svg('svg', {
+    viewBox: `0 0 ${w} ${h + 14}`,
+    role: 'img',
+    'aria-label': 'share of energy per frequency of the off-diagonal block',
+  });
+  s.energy.forEach((e, k) =>
+    root.append(
+      svg('rect', {
+        x: (k * w) / n + 0.5,
+        width: Math.max(0.5, w / n - 1),
+        y: h - (h * (e || 0)) / total / most,
+        height: (h * (e || 0)) / total / most,
+        class: 'bar k' + (pane.r % 7),
+        'data-k': k + 1,
+        'data-energy': e,
+      }),
+    ),
+  );
+  root.append(
+    svg('path', { d: `M0 ${h}H${w}`, class: 'axis' }),
+    svg('text', { x: 0, y: h + 11, class: 'tick' }, 'k = 1'),
+    svg('text', { x: w, y: h + 11, class: 'tick', 'text-anchor': 'end' }, String(n)),
+  );
   root.addEventListener('pointermove', e => {
-    const b = root.getBoundingClientRect(), k = Math.max(0, Math.min(n - 1, Math.floor((e.clientX - b.left) / b.width * n)));
+    const b = root.getBoundingClientRect(),
+      k = Math.max(0, Math.min(n - 1, Math.floor(((e.clientX - b.left) / b.width) * n)));
     pane.barText.textContent = `k = ${k + 1}: energy ${s.energy[k]}, share ${short(s.energy[k] / total)}`;
   });
   pane.bars.append(root);
@@ -140,7 +164,9 @@ function findPositions() {
 }
 function nearestPosition(at) {
   let best = 0;
-  positions.forEach((x, i) => { if (Math.abs(x - at) < Math.abs(positions[best] - at)) best = i; });
+  positions.forEach((x, i) => {
+    if (Math.abs(x - at) < Math.abs(positions[best] - at)) best = i;
+  });
   return best;
 }
 /* The newest frame at or before the slider; before the first one, the first. */
@@ -154,32 +180,69 @@ function positionText() {
   if (!positions.length) return 'no matrices are stored';
   if (state.align === 'step') return 'step ' + short(state.at);
   if (state.align === 'fraction') return (100 * state.at).toFixed(1) + ' % of training';
-  const names = ['start', 'memorised', 'grokked', 'end'], i = Math.floor(state.at + 1e-9), part = state.at - i;
+  const names = ['start', 'memorised', grokkedName(), 'end'],
+    i = Math.floor(state.at + 1e-9),
+    part = state.at - i;
   return part < 1e-6 ? names[i + 1] : `${(100 * part).toFixed(0)} % from ${names[i + 1]} to ${names[i + 2]}`;
 }
 
-function cosine(a, b) {
-  let ab = 0, aa = 0, bb = 0;
-  for (let i = 0; i < a.length; i++) { ab += a[i] * b[i]; aa += a[i] * a[i]; bb += b[i] * b[i]; }
-  return aa > 0 && bb > 0 ? ab / Math.sqrt(aa * bb) : NaN;
-}
-
 function showSimilarity() {
-  const colour = palette(), ink = t => { const [r, g, b] = colour(t); return 0.3 * r + 0.59 * g + 0.11 * b < 128 ? '#fff' : '#111'; };
-  similarity.replaceChildren(el('thead', {}, el('tr', {}, el('td'), panes.map(p => named(p.run, p.r)))),
-    el('tbody', {}, panes.map(a => el('tr', {}, el('th', { scope: 'row' }, a.run.label), panes.map(b => {
-      const c = a.view && b.view && a.view.data.length === b.view.data.length ? cosine(a.view.data, b.view.data) : NaN;
-      return el('td', { class: 'number', style: Number.isNaN(c) ? '' : `background: rgb(${colour(c).map(Math.round)}); color: ${ink(c)}` }, Number.isNaN(c) ? '–' : c.toFixed(3));
-    })))));
+  const colour = palette(),
+    ink = t => {
+      const [r, g, b] = colour(t);
+      return 0.3 * r + 0.59 * g + 0.11 * b < 128 ? '#fff' : '#111';
+    };
+  similarity.replaceChildren(
+    el(
+      'thead',
+      {},
+      el(
+        'tr',
+        {},
+        el('td'),
+        panes.map(p => named(p.run, p.r)),
+      ),
+    ),
+    el(
+      'tbody',
+      {},
+      panes.map(a =>
+        el(
+          'tr',
+          {},
+          el('th', { scope: 'row' }, a.run.label),
+          panes.map(b => {
+            const c =
+              a.view && b.view && a.view.data.length === b.view.data.length
+                ? cosine(a.view.data, b.view.data)
+                : NaN;
+            return el(
+              'td',
+              {
+                class: 'number',
+                style: Number.isNaN(c) ? '' : `background: rgb(${colour(c).map(Math.round)}); color: ${ink(c)}`,
+              },
+              Number.isNaN(c) ? '–' : c.toFixed(3),
+            );
+          }),
+        ),
+      ),
+    ),
+  );
 }
 
 /* Marks under a chart's axis: where the matrices shown stand. */
 function showSteps(chart) {
   if (!chart.marks) return;
-  chart.marks.replaceChildren(...panes.filter(p => p.frame).map(p => {
-    const x = chart.X(align(p.run, state.axis, p.frame.step)), y = chart.h - chart.bottom;
-    return Number.isNaN(x) ? '' : svg('path', { d: `M${x} ${y}l-3.5 7h7z`, class: 'shown k' + p.r % 7 });
-  }));
+  chart.marks.replaceChildren(
+    ...panes
+      .filter(p => p.frame)
+      .map(p => {
+        const x = chart.X(align(p.run, state.axis, p.frame.step)),
+          y = chart.h - chart.bottom;
+        return Number.isNaN(x) ? '' : svg('path', { d: `M${x} ${y}l-3.5 7h7z`, class: 'shown k' + (p.r % 7) });
+      }),
+  );
 }
 
 function showFrames() {
@@ -187,7 +250,9 @@ function showFrames() {
     const frame = frameAt(pane.run);
     pane.frame = frame;
     pane.figure.classList.toggle('empty', !frame);
-    pane.step.textContent = frame ? `${kindOf(pane.run)}, ${pane.run.unit || 'step'} ${frame.step}` : 'no such matrix';
+    pane.step.textContent = frame
+      ? `${kindOf(pane.run)}, ${pane.run.unit || 'step'} ${frame.step}`
+      : 'no such matrix';
     pane.view = frame ? seen(frame) : null;
     if (frame) {
       pane.canvas.setAttribute('aria-label', `${pane.run.label}, ${pane.step.textContent}`);
@@ -216,55 +281,129 @@ function setAt(at) {
 function jumpTo(x) {
   if (!positions.length || !Number.isFinite(x)) return;
   let best = null;
-  for (const run of runs) for (const f of framesOf(run)) {
-    const d = Math.abs(charts[0].X(align(run, state.axis, f.step)) - charts[0].X(x));
-    if (!(best && best.d <= d)) best = { d, at: align(run, alignAxis(), f.step) };
-  }
+  for (const run of runs)
+    for (const f of framesOf(run)) {
+      const d = Math.abs(charts[0].X(align(run, state.axis, f.step)) - charts[0].X(x));
+      if (!(best && best.d <= d)) best = { d, at: align(run, alignAxis(), f.step) };
+    }
   setAt(+best.at.toPrecision(12));
 }
 
 function play(button) {
-  if (playing) { clearInterval(playing); playing = null; button.textContent = '▶ play'; return; }
+  if (playing) {
+    clearInterval(playing);
+    playing = null;
+    button.textContent = '▶ play';
+    return;
+  }
   if (+slider.value >= positions.length - 1) setAt(positions[0]);
   button.textContent = '❚❚ pause';
-  playing = setInterval(() => { if (+slider.value >= positions.length - 1) play(button); else setAt(positions[+slider.value + 1]); }, 250);
+  playing = setInterval(() => {
+    if (+slider.value >= positions.length - 1) play(button);
+    else setAt(positions[+slider.value + 1]);
+  }, 250);
 }
 
 function matricesSection() {
   const kinds = [...new Set(runs.flatMap(r => Object.keys(r.frames)))];
   if (state.kind !== 'features' && !kinds.includes(state.kind)) state.kind = 'features';
-  slider = el('input', { type: 'range', id: 'slider', min: 0, max: 0, step: 1, 'aria-label': 'position in training', oninput: () => setAt(positions[slider.value]) });
+  slider = el('input', {
+    type: 'range',
+    id: 'slider',
+    min: 0,
+    max: 0,
+    step: 1,
+    'aria-label': 'position in training',
+    oninput: () => setAt(positions[slider.value]),
+  });
   sliderText = el('output', { id: 'position', for: 'slider' });
   similarity = el('table', { id: 'similarity' });
-  const check = (key, text, off) => el('label', {}, el('input', { type: 'checkbox', id: key, checked: !!state[key], disabled: off,
-    onchange: e => { state[key] = +e.target.checked; cell = null; showFrames(); writeState(); } }), ' ' + text);
-  const kind = el('select', { id: 'kind', 'aria-label': 'kind of matrix', onchange: e => { state.kind = e.target.value; findPositions(); showFrames(); writeState(); } },
-    ['features', ...kinds].map(k => el('option', { value: k, selected: k === state.kind }, k === 'features' ? 'features (√AGOP, M)' : k)));
-  const moved = choice('alignment', ALIGNS, () => state.align, v => {
-    const pane = panes.find(p => p.frame), step = pane ? pane.frame.step : 0; /* stay where the first run is */
-    state.align = v;
-    if (pane) state.at = align(pane.run, alignAxis(), step);
-    findPositions();
-    showFrames();
-  });
+  const check = (key, text, off) =>
+    el(
+      'label',
+      {},
+      el('input', {
+        type: 'checkbox',
+        id: key,
+        checked: !!state[key],
+        disabled: off,
+        onchange: e => {
+          state[key] = +e.target.checked;
+          cell = null;
+          showFrames();
+          writeState();
+        },
+      }),
+      ' ' + text,
+    );
+  const kind = el(
+    'select',
+    {
+      id: 'kind',
+      'aria-label': 'kind of matrix',
+      onchange: e => {
+        state.kind = e.target.value;
+        findPositions();
+        showFrames();
+        writeState();
+      },
+    },
+    ['features', ...kinds].map(k =>
+      el('option', { value: k, selected: k === state.kind }, k === 'features' ? 'features (√AGOP, M)' : k),
+    ),
+  );
+  const moved = choice(
+    'alignment',
+    ALIGNS,
+    () => state.align,
+    v => {
+      const pane = panes.find(p => p.frame),
+        step = pane ? pane.frame.step : 0; /* stay where the first run is */
+      state.align = v;
+      if (pane) state.at = align(pane.run, alignAxis(), step);
+      findPositions();
+      showFrames();
+    },
+  );
   const button = el('button', { type: 'button', id: 'play', onclick: () => play(button) }, '▶ play');
-  return section('matrices', 'Feature matrices', el('div', { class: 'controls' }, moved, kind, check('nodiag', 'without diagonal'),
-    check('block', 'off-diagonal block only'), D.order ? check('order', 'discrete-log order') : null),
-  el('div', { class: 'slide' }, button, slider, sliderText),
-  el('div', { class: 'panes' }, runs.map(makePane)),
-  el('p', { class: 'small' }, 'Red positive, blue negative, each matrix on its own scale; rows and columns: x values, then y values. Bars: energy per frequency of the off-diagonal block (rows y, columns x).'),
-  runs.length > 1 ? el('h3', {}, 'Cosine between the matrices shown') : null, runs.length > 1 ? scroller(similarity) : null);
+  return section(
+    'matrices',
+    'Feature matrices',
+    el(
+      'div',
+      { class: 'controls' },
+      moved,
+      kind,
+      check('nodiag', 'without diagonal'),
+      check('block', 'off-diagonal block only'),
+      D.order ? check('order', 'discrete-log order') : null,
+    ),
+    el('div', { class: 'slide' }, button, slider, sliderText),
+    el('div', { class: 'panes' }, runs.map(makePane)),
+    el(
+      'p',
+      { class: 'small' },
+      'Red positive, blue negative, each matrix on its own scale; rows and columns: x values, then y values. ' +
+        'Bars: energy per frequency of the off-diagonal block (rows y, columns x).',
+    ),
+    runs.length > 1 ? el('h3', {}, 'Cosine between the matrices shown') : null,
+    runs.length > 1 ? scroller(similarity) : null,
+  );
 }
 
 function start() {
   readState();
   setTheme(state.theme === 'dark' || state.theme === 'light' ? state.theme : '');
-  const curves = curvesSection(), matrices = matricesSection();
-  document.getElementById('page').append(header(showFrames), glance(), curves.node, matrices, measures(curves.pick), settings());
+  const curves = curvesSection(),
+    matrices = matricesSection();
+  document
+    .getElementById('page')
+    .append(header(showFrames), glance(), curves.node, matrices, measures(curves.pick), settings());
   findPositions();
   redrawCharts();
   showFrames();
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', showFrames);
+  addEventListener('hashchange', () => location.reload());
   if (D.refresh > 0) setTimeout(() => location.reload(), D.refresh * 1000);
 }
 start();

@@ -164,7 +164,8 @@ static bool has_label(const plot_tick *ticks, int n)
 int plot_scale_ticks(const plot_scale *s, int labels, plot_tick *ticks)
 {
     if (s->kind == PLOT_PHASE) {
-        static const char *const name[] = {"start", "memorised", "grokked", "end"};
+        /* a run that never grokked ends at 1: without one that did, that is the end */
+        const char *const name[] = {"start", "memorised", s->hi > 1 ? "grokked" : "end", "end"};
         int n = 0;
         for (int i = 0; i < 4; i++)
             if (i - 1 >= s->lo - 1e-9 && i - 1 <= s->hi + 1e-9) n = put(ticks, n, i - 1, false, name[i]);
