@@ -1,5 +1,6 @@
 /* cmd_log.c: groklab log. */
 #include "commands.h"
+#include "follow.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@ static const gk_cli_option options[] = {
     {"from", 0, "STEP", "from this step on"},
     {"to", 0, "STEP", "up to this step"},
     {"every", 0, "N", "only steps that N divides"},
+    {"follow", 'f', NULL, "goes on while the run trains: sparklines on a terminal, rows of CSV elsewhere"},
     {NULL, 0, NULL, NULL},
 };
 
@@ -152,6 +154,7 @@ static int run(gk_cli *cli, const gk_cli_args *args)
     int64_t id;
     char text[24];
     names wanted = {.n = 0};
+    if (gk_cli_given(args, "follow")) return gk_cli_follow(cli, args->words[0]);
     int code = gk_cli_open(cli, GK_STORE_READ, &s);
     if (code == GK_OK) code = gk_store_find_run(s, args->words[0], &id);
     if (code == GK_OK) {

@@ -1,5 +1,6 @@
 /* progress.c: one line that is redrawn on a terminal, a line now and then otherwise. */
 #include "cli.h"
+#include "gk_plot.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -8,11 +9,17 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+enum { HISTORY = 128, SPARK = 16 };
+
 struct gk_cli_progress {
     const char *unit;
     char *label;
     bool quiet, terminal, drawn;
     double next; /* seconds of training at which the next line is due */
+    /* Evaluations for the sparklines. A full history keeps every other one, and takes every other one from then on. */
+    double loss[HISTORY], accuracy[HISTORY];
+    double last_loss, last_accuracy;
+    int n, seen, every;
 };
 
 int gk_cli_progress_new(gk_cli_progress **out, const char *label, const char *unit, bool quiet)
@@ -25,6 +32,7 @@ int gk_cli_progress_new(gk_cli_progress **out, const char *label, const char *un
     p->quiet = quiet;
     p->terminal = isatty(STDERR_FILENO) != 0;
     p->next = p->terminal ? 0 : 2;
+    p->every = 1;
     return p->label ? GK_OK : GK_FAILED;
 }
 
@@ -59,10 +67,43 @@ static int terminal_columns(void)
     return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 20 ? size.ws_col : 120;
 }
 
+/* A step after which loss and accuracy are other than before was an evaluation. */
+static void remember(gk_cli_progress *p, const gk_progress *now)
+{
+    if (isnan(now->test_loss) || (p->seen > 0 && now->test_loss == p->last_loss && now->test_accuracy == p->last_accuracy)) return;
+    p->last_loss = now->test_loss;
+    p->last_accuracy = now->test_accuracy;
+    if (p->seen++ % p->every != 0) return;
+    if (p->n == HISTORY) {
+        for (int i = 0; i < HISTORY / 2; i++) {
+            p->loss[i] = p->loss[2 * i];
+            p->accuracy[i] = p->accuracy[2 * i];
+        }
+        p->n = HISTORY / 2;
+        p->every *= 2;
+    }
+    p->loss[p->n] = now->test_loss;
+    p->accuracy[p->n++] = now->test_accuracy;
+}
+
+/* Test loss (its logarithm) and test accuracy (0 to 1) in what room is left on the line; "" where it is too small. */
+static void sparks(const gk_cli_progress *p, int room, char *out, size_t size)
+{
+    char loss[3 * SPARK + 1], accuracy[3 * SPARK + 1];
+    const int width = (room - 12) / 2 < SPARK ? (room - 12) / 2 : SPARK; /* 12: the words and the blanks */
+    *out = '\0';
+    if (width < 4 || p->n < 2) return;
+    gk_plot_sparkline(loss, p->loss, p->n, width, true, NAN, NAN);
+    gk_plot_sparkline(accuracy, p->accuracy, p->n, width, false, 0, 1);
+    snprintf(out, size, "  loss %s acc %s", loss, accuracy);
+}
+
 static int on_progress(void *context, const gk_progress *now)
 {
     gk_cli_progress *p = context;
-    if (p->quiet || now->seconds < p->next) return GK_OK;
+    if (p->quiet) return GK_OK;
+    if (p->terminal) remember(p, now);
+    if (now->seconds < p->next) return GK_OK;
     /* Lines of a log thin out: after 2, 4, 8 ... seconds, then once a minute. */
     p->next = p->terminal ? now->seconds + 0.1 : now->seconds + (now->seconds < 60 ? now->seconds : 60);
     char left[32], scores[160] = "", line[512];
@@ -72,8 +113,12 @@ static int on_progress(void *context, const gk_progress *now)
                  now->test_loss, now->test_accuracy);
     snprintf(line, sizeof line, "%s  %s %lld/%lld  %.3g/s  ETA %s%s", p->label, p->unit, (long long)now->step,
              (long long)now->steps, now->steps_per_second, left, scores);
-    if (p->terminal) fprintf(stderr, "\r%.*s\033[K", terminal_columns() - 1, line);
-    else fprintf(stderr, "%s\n", line);
+    if (p->terminal) {
+        char curves[6 * SPARK + 32];
+        const int columns = terminal_columns() - 1;
+        sparks(p, columns - (int)strlen(line), curves, sizeof curves);
+        fprintf(stderr, "\r%.*s%s\033[K", columns, line, curves);
+    } else fprintf(stderr, "%s\n", line);
     p->drawn = p->terminal;
     fflush(stderr);
     return GK_OK;

@@ -59,6 +59,20 @@ refuses "a page of nothing" 2 'usage: groklab report' report
 refuses "a step" 2 'all steps' report net@4
 refuses "a page nowhere" 1 'cannot write' report net -o no/where.html
 
+# Following a run that has ended gives all its rows; on a terminal, sparklines.
+works "follow" log net --follow
+same "every evaluation is a row" "$(($(wc -l <out) - 1))" "$(query "SELECT count(*) FROM curves WHERE run = 'net'")"
+same "with the stored values" "$(sed -n 2p out | cut -d, -f3)" "$(query "SELECT test_loss FROM curves WHERE run = 'net' AND step = 0")"
+says "and how the run ended" '^net: finished at epoch 12$'
+if command -v script >/dev/null; then
+    script -qec "stty cols 140; '$GROKLAB' log net --follow" /dev/null >out 2>err </dev/null
+    prints "sparklines of loss and accuracy on a terminal" 'epoch 12  loss [▁▂▃▄▅▆▇█ ]+ train .* acc [▁▂▃▄▅▆▇█ ]+ train'
+    script -qec "stty cols 170; '$GROKLAB' train mlp --p 31 --steps 120 --name shown" /dev/null >out 2>err </dev/null
+    prints "and on the line of progress" 'loss [▁▂▃▄▅▆▇█ ]+ acc [▁▂▃▄▅▆▇█ ]+'
+else
+    skip "sparklines on a terminal" "no script(1)"
+fi
+
 # --watch: rewritten while a run trains, an open page reads itself again; after the end once more, for good.
 "$GROKLAB" train mlp --p 31 --width 256 --steps 1000000 --checkpoint_every 0 --name long -q >/dev/null 2>&1 &
 training=$!
