@@ -62,8 +62,10 @@ refuses "a page nowhere" 1 'cannot write' report net -o no/where.html
 # Following a run that has ended gives all its rows; on a terminal, sparklines.
 works "follow" log net --follow
 same "every evaluation is a row" "$(($(wc -l <out) - 1))" "$(query "SELECT count(*) FROM curves WHERE run = 'net'")"
-same "with the stored values" "$(sed -n 2p out | cut -d, -f3)" "$(query "SELECT test_loss FROM curves WHERE run = 'net' AND step = 0")"
 says "and how the run ended" '^net: finished at epoch 12$'
+mv out rows
+gk sql --csv "SELECT * FROM curves WHERE run = 'net' ORDER BY step"
+same "with the stored values" "$(sed 1d rows)" "$(sed 1d out | cut -d, -f3-)"
 if command -v script >/dev/null; then
     script -qec "stty cols 140; '$GROKLAB' log net --follow" /dev/null >out 2>err </dev/null
     prints "sparklines of loss and accuracy on a terminal" 'epoch 12  loss [▁▂▃▄▅▆▇█ ]+ train .* acc [▁▂▃▄▅▆▇█ ]+ train'
