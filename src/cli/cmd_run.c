@@ -55,9 +55,10 @@ static int train_all(gk_store *s, const gk_recipe *recipe, const char *only, boo
 static int show_comparison(gk_store *s, const gk_compared *done, int n, gk_list_format format)
 {
     gk_comparison c;
-    int code = gk_comparison_make(&c, s, done, n, GK_SPLITS_GROUPED, NULL, true);
+    int code = gk_comparison_load(&c, s, done, n, GK_SPLITS_GROUPED, NULL);
     if (code != GK_OK) return code;
-    code = gk_comparison_print(&c, format, false);
+    code = gk_comparison_pairs(&c, s, true);
+    if (code == GK_OK) code = gk_comparison_print(&c, format, false);
     gk_comparison_free(&c);
     return code;
 }

@@ -1,24 +1,23 @@
-/* comparing.c: what runs did, read from the store, and how much their feature matrices agree. */
+/* comparing.c: what runs did, read from the store. */
 #include "comparing.h"
 
-#include "gk_matrix.h"
 #include "gk_structure.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-const char *const gk_pair_measures[GK_PAIR_MEASURES] = {"cosine", "cosine_nodiag", "pearson", "pearson_nodiag"};
-
-#define METRIC_OF_RUN                                                                                                       \
-    " FROM metric WHERE run_id = CAST(?1 AS INTEGER) AND step <= CAST(?2 AS INTEGER)"                                        \
+#define METRIC_OF_RUN                                                                                                  \
+    " FROM metric WHERE run_id = CAST(?1 AS INTEGER) AND step <= CAST(?2 AS INTEGER)"                                  \
     " AND metric_id = (SELECT id FROM metric_name WHERE name = ?3)"
 
 static const char LATEST[] = "SELECT value" METRIC_OF_RUN " ORDER BY step DESC LIMIT 1";
 static const char BEST[] = "SELECT max(value)" METRIC_OF_RUN;
-static const char EVENT[] = "SELECT min(step) FROM event WHERE run_id = CAST(?1 AS INTEGER) AND step <= CAST(?2 AS INTEGER)"
-                            " AND kind = ?3";
+static const char EVENT[] =
+    "SELECT min(step) FROM event WHERE run_id = CAST(?1 AS INTEGER) AND step <= CAST(?2 AS INTEGER)"
+    " AND kind = ?3";
+static const char MATRIX[] =
+    "SELECT max(step) FROM matrix WHERE run_id = CAST(?1 AS INTEGER) AND step <= CAST(?2 AS INTEGER) AND kind = ?3";
 
 /* In the order of the enum: where each fact of a run comes from. */
 static const struct {
@@ -38,7 +37,46 @@ static const struct {
     [GK_FACT_RANK] = {LATEST, "effective_rank"},
     [GK_FACT_TRACE] = {LATEST, "trace"},
     [GK_FACT_NFA] = {LATEST, "nfa_correlation"},
+    [GK_FACT_KEYS] = {NULL, NULL}, /* the event's detail */
 };
+
+/* ---- key frequencies: one row each, the step and the modulus beside them ---- */
+
+static int take_key(void *context, int columns, const char *const *names, const gk_cell *cells)
+{
+    (void)columns;
+    (void)names;
+    gk_key_set *keys = context;
+    if (!cells || cells[2].type != GK_CELL_INTEGER || cells[1].type != GK_CELL_INTEGER) return GK_OK;
+    const int64_t k = cells[2].integer, m = cells[1].integer;
+    if (m < 2 || m > 1022 || k < 1 || k > m / 2) return GK_OK;
+    keys->step = cells[0].integer;
+    keys->modulus = (int)m;
+    if (!keys->has[k]) keys->n++;
+    keys->has[k] = true;
+    return GK_OK;
+}
+
+static int load_keys(gk_store *s, gk_compared_run *r, const char *run)
+{
+    const char *const params[] = {run, NULL};
+    int code = gk_store_query(s,
+                              "SELECT e.step, json_extract(e.detail, '$.modulus'), k.value FROM event e,"
+                              " json_each(e.detail, '$.frequencies') k WHERE e.run_id = CAST(?1 AS INTEGER)"
+                              " AND e.kind = 'key_frequencies' AND json_valid(e.detail)",
+                              params, take_key, &r->keys);
+    if (code != GK_OK || r->keys.n == 0) return code;
+    int at = 0;
+    const int all = r->keys.modulus / 2;
+    if (r->keys.n > 8) snprintf(r->keys_text, sizeof r->keys_text, "%d of %d", r->keys.n, all);
+    for (int k = 1; k <= all && r->keys.n <= 8; k++)
+        if (r->keys.has[k])
+            at += snprintf(r->keys_text + at, sizeof r->keys_text - (size_t)at, at ? " %d" : "%d", k);
+    r->facts[GK_FACT_KEYS] = gk_cell_text(r->keys_text);
+    return GK_OK;
+}
+
+/* ---- one run ---- */
 
 static int gather_facts(gk_store *s, gk_compared_run *r)
 {
@@ -57,103 +95,41 @@ static int gather_facts(gk_store *s, gk_compared_run *r)
     gk_cell *ordering = &r->facts[GK_FACT_ORDERING];
     if (ordering->type == GK_CELL_REAL && ordering->real >= 0 && ordering->real < GK_ORDERINGS)
         *ordering = gk_cell_text(gk_ordering_name((gk_ordering)ordering->real));
-    return GK_OK;
+    const char *const params[] = {run, bound, r->kind, NULL};
+    gk_cell newest;
+    int code = gk_cli_number(s, MATRIX, params, &newest);
+    r->matrix_step = newest.type == GK_CELL_INTEGER ? newest.integer : -1;
+    return code == GK_OK ? load_keys(s, r, run) : code;
 }
 
 /* The kind that stands for what a method has learnt of its input: M itself, or the root of the AGOP. */
-static const char *kind_of(const gk_run_row *row) { return strcmp(row->method, "rfm") == 0 ? "metric" : "sqrt_agop"; }
+static const char *kind_of(const gk_run_row *row)
+{
+    return strcmp(row->method, "rfm") == 0 ? "metric" : "sqrt_agop";
+}
 
 static int load_run(gk_store *s, gk_compared_run *r, const char *kind)
 {
     int code = gk_store_get_run(s, r->at.run, &r->row);
     if (code != GK_OK) return code;
-    r->loaded = true;
-    if ((code = gk_store_get_split(s, r->row.split_id, &r->split)) != GK_OK) return code;
+    r->loaded = 1;
+    if ((code = gk_store_get_split(s, r->row.split_id, &r->stored)) != GK_OK) return code;
+    r->loaded = 2;
+    const gk_stored_split *t = &r->stored;
+    code = gk_split_restore(&r->split, t->op, t->p, t->train_fraction, t->seed, t->generator, t->train, t->n_train);
+    if (code != GK_OK) return code;
+    r->loaded = 3;
     const int64_t step = r->at.step < 0 ? r->row.step : r->at.step;
     if (step > r->row.step)
-        return gk_error(GK_NOTFOUND, "run %" PRId64 " '%s' stands at %s %" PRId64 "; there is no step %" PRId64, r->row.id,
-                        r->row.name, r->row.step_unit, r->row.step, step);
+        return gk_error(GK_NOTFOUND, "run %" PRId64 " '%s' stands at %s %" PRId64 "; there is no step %" PRId64,
+                        r->row.id, r->row.name, r->row.step_unit, r->row.step, step);
     snprintf(r->label, sizeof r->label, r->at.step < 0 ? "%" PRId64 " %.64s" : "%" PRId64 " %.64s@%" PRId64, r->row.id,
              r->row.name, step);
-    if ((code = gather_facts(s, r)) != GK_OK) return code;
-    int columns;
     r->kind = kind ? kind : kind_of(&r->row);
-    code = gk_store_get_matrix(s, r->at.run, r->at.step, r->kind, &r->matrix, &r->n, &columns, &r->matrix_step);
-    if (code == GK_NOTFOUND) {
-        r->matrix = NULL;
-        return GK_OK;
-    }
-    if (code == GK_OK && columns != r->n)
-        return gk_error(GK_FAILED, "the %s of run %" PRId64 " is %d x %d and not square", r->kind, r->at.run, r->n, columns);
-    return code;
+    return gather_facts(s, r);
 }
 
-/* The off-diagonal entries of a [n,n], packed: n (n - 1) numbers. */
-static void off_diagonal(double *out, const double *a, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        for (size_t j = 0; j < n; j++)
-            if (i != j) *out++ = a[i * n + j];
-}
-
-static int compare_pair(const gk_compared_run *a, const gk_compared_run *b, double out[GK_PAIR_MEASURES])
-{
-    const size_t n = (size_t)a->n, all = n * n, rest = all - n;
-    double *x = gk_alloc(2 * rest + 1, sizeof *x), *y = x ? x + rest : NULL;
-    if (!x) return GK_FAILED;
-    off_diagonal(x, a->matrix, n);
-    off_diagonal(y, b->matrix, n);
-    out[0] = gk_cosine(a->matrix, b->matrix, all);
-    out[1] = gk_cosine(x, y, rest);
-    out[2] = gk_pearson(a->matrix, b->matrix, all);
-    out[3] = gk_pearson(x, y, rest);
-    free(x);
-    return GK_OK;
-}
-
-static int compare_pairs(gk_comparison *c, gk_compare_splits splits)
-{
-    for (int i = 0; i < c->n; i++) {
-        for (int j = i + 1; j < c->n; j++) {
-            const gk_compared_run *a = &c->runs[i], *b = &c->runs[j];
-            if (splits == GK_SPLITS_GROUPED && a->row.split_id != b->row.split_id) continue;
-            if (!a->matrix || !b->matrix || a->n != b->n) continue;
-            gk_compared_pair *pair = &c->pairs[c->n_pairs];
-            *pair = (gk_compared_pair){.a = i, .b = j};
-            int code = compare_pair(a, b, pair->values);
-            if (code != GK_OK) return code;
-            c->n_pairs++;
-        }
-    }
-    return GK_OK;
-}
-
-/* Does a stand before b in the stored pair? So that (a, b) and (b, a) are one row. */
-static bool stands_first(const gk_compared_run *a, const gk_compared_run *b)
-{
-    if (a->row.id != b->row.id) return a->row.id < b->row.id;
-    return a->matrix_step <= b->matrix_step;
-}
-
-static int store_pairs(gk_store *s, const gk_comparison *c)
-{
-    int code = gk_store_begin(s);
-    if (code != GK_OK) return code;
-    for (int i = 0; i < c->n_pairs && code == GK_OK; i++) {
-        const gk_compared_run *a = &c->runs[c->pairs[i].a], *b = &c->runs[c->pairs[i].b];
-        if (!stands_first(a, b)) {
-            const gk_compared_run *swap = a;
-            a = b;
-            b = swap;
-        }
-        for (int m = 0; m < GK_PAIR_MEASURES && code == GK_OK; m++)
-            code = gk_store_put_comparison(s, a->row.id, a->matrix_step, a->kind, b->row.id, b->matrix_step, b->kind,
-                                           gk_pair_measures[m], c->pairs[i].values[m]);
-    }
-    if (code == GK_OK) return gk_store_commit(s);
-    gk_store_rollback(s);
-    return code;
-}
+/* ---- all of them ---- */
 
 static int check_splits(const gk_comparison *c)
 {
@@ -163,8 +139,8 @@ static int check_splits(const gk_comparison *c)
         return gk_error(GK_DIFFERS,
                         "runs %s and %s have different splits (%" PRId64 ": %s mod %d, %" PRId64
                         ": %s mod %d); --across-splits compares them all the same",
-                        a->label, b->label, a->row.split_id, a->split.op, a->split.p, b->row.split_id, b->split.op,
-                        b->split.p);
+                        a->label, b->label, a->row.split_id, a->stored.op, a->stored.p, b->row.split_id, b->stored.op,
+                        b->stored.p);
     }
     return GK_OK;
 }
@@ -172,20 +148,21 @@ static int check_splits(const gk_comparison *c)
 void gk_comparison_free(gk_comparison *c)
 {
     for (int i = 0; c->runs && i < c->n; i++) {
-        if (!c->runs[i].loaded) continue;
-        gk_run_row_free(&c->runs[i].row);
-        gk_stored_split_free(&c->runs[i].split);
-        free(c->runs[i].matrix);
+        gk_compared_run *r = &c->runs[i];
+        if (r->loaded > 0) gk_run_row_free(&r->row);
+        if (r->loaded > 1) gk_stored_split_free(&r->stored);
+        if (r->loaded > 2) gk_split_free(&r->split);
     }
     free(c->runs);
     free(c->pairs);
     *c = (gk_comparison){0};
 }
 
-int gk_comparison_make(gk_comparison *c, gk_store *s, const gk_compared *runs, int n, gk_compare_splits splits,
-                       const char *kind, bool keep)
+int gk_comparison_load(gk_comparison *c, gk_store *s, const gk_compared *runs, int n, gk_compare_splits splits,
+                       const char *kind)
 {
     *c = (gk_comparison){.n = n};
+    gk_pair_usual(c->wanted);
     c->runs = gk_calloc((size_t)n, sizeof *c->runs);
     c->pairs = gk_calloc((size_t)n * (size_t)n, sizeof *c->pairs);
     int code = c->runs && c->pairs ? GK_OK : GK_FAILED;
@@ -194,8 +171,10 @@ int gk_comparison_make(gk_comparison *c, gk_store *s, const gk_compared *runs, i
         code = load_run(s, &c->runs[i], kind);
     }
     if (code == GK_OK && splits == GK_SPLITS_SAME) code = check_splits(c);
-    if (code == GK_OK) code = compare_pairs(c, splits);
-    if (code == GK_OK && keep && c->n_pairs > 0) code = store_pairs(s, c);
+    for (int i = 0; i < n && code == GK_OK; i++)
+        for (int j = i + 1; j < n; j++)
+            if (splits != GK_SPLITS_GROUPED || c->runs[i].row.split_id == c->runs[j].row.split_id)
+                c->pairs[c->n_pairs++] = (gk_compared_pair){.a = i, .b = j};
     if (code != GK_OK) gk_comparison_free(c);
     return code;
 }

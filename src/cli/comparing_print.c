@@ -17,19 +17,20 @@ static const struct {
     [GK_FACT_DELAY] = {"delay", "delay"},
     [GK_FACT_DEVIATION] = {"circulant_deviation", "deviation"},
     [GK_FACT_CIRCULANCE] = {"circulance", "circulance"},
-    [GK_FACT_ORDERING] = {"best_ordering", "best ordering"},
-    [GK_FACT_BEST_CIRCULANCE] = {"best_circulance", "its circulance"},
-    [GK_FACT_SPECTRUM] = {"spectrum_entropy", "spectrum entropy"},
-    [GK_FACT_RANK] = {"effective_rank", "effective rank"},
+    [GK_FACT_ORDERING] = {"best_ordering", "best order"},
+    [GK_FACT_BEST_CIRCULANCE] = {"best_circulance", "its share"},
+    [GK_FACT_SPECTRUM] = {"spectrum_entropy", "entropy"},
+    [GK_FACT_RANK] = {"effective_rank", "rank"},
     [GK_FACT_TRACE] = {"trace", "trace"},
-    [GK_FACT_NFA] = {"nfa_correlation", "NFA correlation"},
+    [GK_FACT_NFA] = {"nfa_correlation", "NFA corr."},
+    [GK_FACT_KEYS] = {"key_frequencies", "key frequencies"},
 };
 
 /* ---- whole rows, for JSON and CSV ---- */
 
 enum { FIXED = 13, ALL = FIXED + GK_FACTS };
 
-static int print_runs(const gk_comparison *c, gk_list_format format)
+int gk_comparison_print_runs(const gk_comparison *c, gk_list_format format)
 {
     const char *names[ALL] = {"run",  "uid",    "name", "method",    "split",        "op",   "p",
                               "train_fraction", "status", "step", "step_unit", "wall_seconds", "kind"};
@@ -43,14 +44,14 @@ static int print_runs(const gk_comparison *c, gk_list_format format)
                               gk_cell_text(r->row.name),
                               gk_cell_text(r->row.method),
                               gk_cell_int(r->row.split_id),
-                              gk_cell_text(r->split.op),
-                              gk_cell_int(r->split.p),
-                              gk_cell_real(r->split.train_fraction),
+                              gk_cell_text(r->stored.op),
+                              gk_cell_int(r->stored.p),
+                              gk_cell_real(r->stored.train_fraction),
                               gk_cell_text(r->row.status),
                               gk_cell_int(r->at.step < 0 ? r->row.step : r->at.step),
                               gk_cell_text(r->row.step_unit),
                               gk_cell_real(r->row.wall_seconds),
-                              gk_cell_text(r->matrix ? r->kind : NULL)};
+                              gk_cell_text(r->matrix_step < 0 ? NULL : r->kind)};
         memcpy(cells + FIXED, r->facts, sizeof r->facts);
         code = gk_list_row(&list, cells);
     }
@@ -58,24 +59,41 @@ static int print_runs(const gk_comparison *c, gk_list_format format)
     return code;
 }
 
+static int wanted_list(const gk_comparison *c, int *shown)
+{
+    int n = 0;
+    for (int m = 0; m < GK_PAIR_MEASURES; m++)
+        if (c->wanted[m]) shown[n++] = m;
+    return n;
+}
+
+static gk_cell step_cell(int64_t step) { return step < 0 ? gk_cell_text(NULL) : gk_cell_int(step); }
+
 static int print_pairs(const gk_comparison *c, gk_list_format format)
 {
-    const char *names[6 + GK_PAIR_MEASURES] = {"run_a", "step_a", "kind_a", "run_b", "step_b", "kind_b"};
-    for (int m = 0; m < GK_PAIR_MEASURES; m++) names[6 + m] = gk_pair_measures[m];
+    enum { LEAD = 6 };
+    const char *names[LEAD + GK_PAIR_MEASURES] = {"run_a", "step_a", "kind_a", "run_b", "step_b", "kind_b"};
+    char texts[GK_PAIR_MEASURES][40];
+    int shown[GK_PAIR_MEASURES];
+    const int n = wanted_list(c, shown);
+    for (int k = 0; k < n; k++) names[LEAD + k] = gk_pair_name(shown[k], texts[k]);
     gk_list list;
-    int code = gk_list_begin(&list, stdout, format, 6 + GK_PAIR_MEASURES, names);
+    int code = gk_list_begin(&list, stdout, format, LEAD + n, names);
     for (int i = 0; i < c->n_pairs && code == GK_OK; i++) {
-        const gk_compared_run *a = &c->runs[c->pairs[i].a], *b = &c->runs[c->pairs[i].b];
-        gk_cell cells[6 + GK_PAIR_MEASURES] = {gk_cell_int(a->row.id), gk_cell_int(a->matrix_step), gk_cell_text(a->kind),
-                                               gk_cell_int(b->row.id), gk_cell_int(b->matrix_step), gk_cell_text(b->kind)};
-        for (int m = 0; m < GK_PAIR_MEASURES; m++) cells[6 + m] = gk_cell_real(c->pairs[i].values[m]);
+        const gk_compared_pair *pair = &c->pairs[i];
+        const gk_compared_run *a = &c->runs[pair->a], *b = &c->runs[pair->b];
+        gk_cell cells[LEAD + GK_PAIR_MEASURES] = {gk_cell_int(a->row.id), step_cell(a->matrix_step),
+                                                  gk_cell_text(a->matrix_step < 0 ? NULL : a->kind),
+                                                  gk_cell_int(b->row.id), step_cell(b->matrix_step),
+                                                  gk_cell_text(b->matrix_step < 0 ? NULL : b->kind)};
+        for (int k = 0; k < n; k++) cells[LEAD + k] = gk_cell_real(pair->values[shown[k]]);
         code = gk_list_row(&list, cells);
     }
     gk_list_end(&list);
     return code;
 }
 
-/* ---- tables ---- */
+/* ---- tables of runs ---- */
 
 static bool one_split(const gk_comparison *c)
 {
@@ -90,7 +108,7 @@ static void print_split(const gk_comparison *c)
         printf("%d runs on several splits\n\n", c->n);
         return;
     }
-    const gk_stored_split *s = &c->runs[0].split;
+    const gk_stored_split *s = &c->runs[0].stored;
     printf("%d run%s on split %lld: %s mod %d, %d training pairs (%.5g), sha256 %.12s\n\n", c->n, c->n == 1 ? "" : "s",
            (long long)s->id, s->op, s->p, s->n_train, s->train_fraction, s->sha256);
 }
@@ -108,10 +126,10 @@ static int print_training(const gk_comparison *c)
     for (int i = 0; i < c->n && code == GK_OK; i++) {
         const gk_compared_run *r = &c->runs[i];
         char task[160];
-        snprintf(task, sizeof task, "%s mod %d", r->split.op, r->split.p);
+        snprintf(task, sizeof task, "%s mod %d", r->stored.op, r->stored.p);
         gk_cell cells[SECONDS + 3] = {gk_cell_text(r->label), gk_cell_text(r->row.method),
-                                           gk_cell_text(r->row.step_unit),
-                                           gk_cell_int(r->at.step < 0 ? r->row.step : r->at.step)};
+                                      gk_cell_text(r->row.step_unit),
+                                      gk_cell_int(r->at.step < 0 ? r->row.step : r->at.step)};
         memcpy(cells + LEAD, r->facts, SHOWN * sizeof *cells);
         cells[SECONDS] = gk_cell_real(round(100 * r->row.wall_seconds) / 100);
         cells[SECONDS + 1] = gk_cell_int(r->row.split_id);
@@ -140,7 +158,7 @@ static int print_structure(const gk_comparison *c)
     int code = gk_list_begin(&list, stdout, GK_LIST_TABLE, 2 + n, names);
     for (int i = 0; i < c->n && code == GK_OK; i++) {
         const gk_compared_run *r = &c->runs[i];
-        gk_cell cells[2 + GK_FACTS] = {gk_cell_text(r->label), gk_cell_text(r->matrix ? r->kind : NULL)};
+        gk_cell cells[2 + GK_FACTS] = {gk_cell_text(r->label), gk_cell_text(r->matrix_step < 0 ? NULL : r->kind)};
         for (int k = 0; k < n; k++) cells[2 + k] = r->facts[shown[k]];
         code = gk_list_row(&list, cells);
     }
@@ -148,37 +166,74 @@ static int print_structure(const gk_comparison *c)
     return code;
 }
 
-static gk_cell pair_cell(const gk_comparison *c, int i, int j, int measure)
+/* ---- tables of pairs ---- */
+
+void gk_pair_label(const gk_comparison *c, const gk_compared_pair *pair, char out[280])
 {
-    if (i == j) return c->runs[i].matrix ? gk_cell_real(1) : gk_cell_text(NULL);
-    for (int k = 0; k < c->n_pairs; k++) {
-        const gk_compared_pair *pair = &c->pairs[k];
-        if ((pair->a == i && pair->b == j) || (pair->a == j && pair->b == i)) return gk_cell_real(pair->values[measure]);
-    }
-    return gk_cell_text(NULL);
+    snprintf(out, 280, "%s ~ %s", c->runs[pair->a].label, c->runs[pair->b].label);
 }
 
-static int print_matrix(const gk_comparison *c, int measure)
+/* Few measures: a row a pair. */
+static int print_by_pair(const gk_comparison *c, const int *shown, int n)
 {
-    static const char *const titles[] = {"cosine", "cosine without diagonal", "correlation",
-                                         "correlation without diagonal"};
-    const char **names = gk_calloc((size_t)c->n + 1, sizeof *names);
-    gk_cell *cells = gk_calloc((size_t)c->n + 1, sizeof *cells);
-    int code = names && cells ? GK_OK : GK_FAILED;
+    const char *names[1 + GK_PAIR_MEASURES] = {"pair"};
+    char texts[GK_PAIR_MEASURES][40], label[280];
+    for (int k = 0; k < n; k++) names[1 + k] = gk_pair_name(shown[k], texts[k]);
+    gk_list list;
+    int code = gk_list_begin(&list, stdout, GK_LIST_TABLE, 1 + n, names);
+    for (int i = 0; i < c->n_pairs && code == GK_OK; i++) {
+        gk_cell cells[1 + GK_PAIR_MEASURES];
+        gk_pair_label(c, &c->pairs[i], label);
+        cells[0] = gk_cell_text(label);
+        for (int k = 0; k < n; k++) cells[1 + k] = gk_cell_real(c->pairs[i].values[shown[k]]);
+        code = gk_list_row(&list, cells);
+    }
+    gk_list_end(&list);
+    return code;
+}
+
+/* Does an order of rows and columns tell the eye more than the plain one? Logarithms for products; the group's order where
+ * the tasks differ. */
+static bool order_tells(const gk_comparison *c, int order)
+{
+    for (int i = 0; i < c->n; i++) {
+        if (order == 1 && c->runs[i].split.task.form == GK_FORM_PRODUCT) return true;
+        if (order == 2 && (strcmp(c->runs[i].stored.op, c->runs[0].stored.op) != 0 || c->runs[i].stored.p != c->runs[0].stored.p))
+            return true;
+    }
+    return order == 0;
+}
+
+/* Many measures: a row each, a column a pair, and what no pair has left out. */
+static int print_by_measure(const gk_comparison *c, const int *shown, int n)
+{
+    const char **names = gk_calloc((size_t)c->n_pairs + 1, sizeof *names);
+    char(*labels)[280] = gk_calloc((size_t)c->n_pairs + 1, sizeof *labels);
+    gk_cell *cells = gk_calloc((size_t)c->n_pairs + 1, sizeof *cells);
+    int code = names && labels && cells ? GK_OK : GK_FAILED;
     if (code == GK_OK) {
         gk_list list;
-        names[0] = titles[measure];
-        for (int i = 0; i < c->n; i++) names[1 + i] = c->runs[i].label;
-        putchar('\n');
-        code = gk_list_begin(&list, stdout, GK_LIST_TABLE, 1 + c->n, names);
-        for (int i = 0; i < c->n && code == GK_OK; i++) {
-            cells[0] = gk_cell_text(c->runs[i].label);
-            for (int j = 0; j < c->n; j++) cells[1 + j] = pair_cell(c, i, j, measure);
-            code = gk_list_row(&list, cells);
+        names[0] = "measure";
+        for (int i = 0; i < c->n_pairs; i++) {
+            gk_pair_label(c, &c->pairs[i], labels[i]);
+            names[1 + i] = labels[i];
+        }
+        code = gk_list_begin(&list, stdout, GK_LIST_TABLE, 1 + c->n_pairs, names);
+        for (int k = 0; k < n && code == GK_OK; k++) {
+            char name[40];
+            bool any = false;
+            if (shown[k] < GK_PAIR_MATRIX && !order_tells(c, shown[k] / 16)) continue;
+            cells[0] = gk_cell_text(gk_pair_name(shown[k], name));
+            for (int i = 0; i < c->n_pairs; i++) {
+                cells[1 + i] = gk_cell_real(c->pairs[i].values[shown[k]]);
+                any = any || cells[1 + i].type == GK_CELL_REAL;
+            }
+            if (any) code = gk_list_row(&list, cells);
         }
         gk_list_end(&list);
     }
     free(names);
+    free(labels);
     free(cells);
     return code;
 }
@@ -186,18 +241,24 @@ static int print_matrix(const gk_comparison *c, int measure)
 int gk_comparison_print(const gk_comparison *c, gk_list_format format, bool pairs_only)
 {
     if (pairs_only) return print_pairs(c, format);
-    if (format == GK_LIST_CSV) return print_runs(c, format);
+    if (format == GK_LIST_CSV) return gk_comparison_print_runs(c, format);
     int code;
     if (format == GK_LIST_JSON) {
         fputs("{\"runs\":", stdout);
-        if ((code = print_runs(c, format)) != GK_OK) return code;
+        if ((code = gk_comparison_print_runs(c, format)) != GK_OK) return code;
         fputs(",\"pairs\":", stdout);
         if ((code = print_pairs(c, format)) != GK_OK) return code;
         fputs("}\n", stdout);
         return GK_OK;
     }
+    int shown[GK_PAIR_MEASURES];
+    const int n = wanted_list(c, shown);
     print_split(c);
     if ((code = print_training(c)) != GK_OK || (code = print_structure(c)) != GK_OK) return code;
-    for (int m = 0; m < GK_PAIR_MEASURES && c->n_pairs > 0 && code == GK_OK; m++) code = print_matrix(c, m);
+    if (c->n_pairs > 0) {
+        putchar('\n');
+        code = n > 8 ? print_by_measure(c, shown, n) : print_by_pair(c, shown, n);
+    }
+    if (code == GK_OK) gk_comparison_say(c);
     return code;
 }

@@ -11,13 +11,14 @@ works "three methods" compare a m t
 prints "the split is said" '^3 runs on split 1: add mod 13, 84 training pairs \(0.5\)'
 prints "the RFM's matrix is its metric" '^2 m +metric '
 prints "the networks' is the root of the AGOP" '^3 t +sqrt_agop '
-same "six pairs of four measures, three rows each: 12 stored" "$(query 'SELECT count(*) FROM comparison')" 12
+same "three pairs of six measures are stored" "$(query 'SELECT count(*), count(DISTINCT measure) FROM comparison')" "18|6"
+before=$(query 'SELECT * FROM comparison')
 works "again" compare t m a
-same "in another order they are the same rows" "$(query 'SELECT count(*) FROM comparison')" 12
+same "in another order they are the same rows" "$(query 'SELECT * FROM comparison')" "$before"
 
 works "pairs" compare a m --pairs --csv
 cosine=$(tail -1 out | cut -d, -f7)
-same "pairs --csv" "$(head -1 out)" "run_a,step_a,kind_a,run_b,step_b,kind_b,cosine,cosine_nodiag,pearson,pearson_nodiag"
+same "pairs --csv" "$(head -1 out)" "run_a,step_a,kind_a,run_b,step_b,kind_b,cosine,cosine_nodiag,pearson,pearson_nodiag,line_distance,key_overlap"
 same "what is printed is what is stored" "$(query "SELECT abs(value - $cosine) <= 1e-15 FROM comparison
     WHERE run_a = 1 AND run_b = 2 AND measure = 'cosine'")" 1
 same "a matrix is parallel to itself" "$("$GROKLAB" compare a a --pairs --csv | tail -1 | cut -d, -f7-10 | tr , '\n' |
