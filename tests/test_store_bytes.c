@@ -195,10 +195,15 @@ static void test_safetensors_mismatch(void **state)
     g.tensors[2].shape[0] = 3;
     g.tensors[2].shape[1] = 2;
     REFUSED(READ(4), GK_FAILED, "'fc1.weight'", "F32 [2, 3]", "F32 [3, 2]");
+    good_init(&g);
+    g.fc1[0] = 99;
+    g.tensors[1].rank = 2; /* a column where a row of numbers is stored */
+    g.tensors[1].shape[1] = 1;
+    REFUSED(READ(4), GK_FAILED, "'alpha'", "F64 [3]", "F64 [3, 1]");
+    good_init(&g);
+    g.fc1[0] = 99;
     gk_tensor five[5];
     memcpy(five, g.tensors, sizeof g.tensors);
-    five[2].shape[0] = 2;
-    five[2].shape[1] = 3;
     five[4] = (gk_tensor){.name = "bias", .dtype = GK_F32, .rank = 0, .data = g.fc1};
     REFUSED(gk_safetensors_read(safe_good, sizeof safe_good, five, 5), GK_FAILED, "'bias'", "missing");
     assert_true(g.fc1[0] == 99 && g.alpha[1] == 0); /* nothing was overwritten on the way */
@@ -314,6 +319,18 @@ static void test_zip(void **state)
         OK(gk_unzip(noise, n, size, &raw));
         assert_memory_equal(raw, noise, size);
         free(raw);
+    }
+    /* Packed or not must be told by the size alone, also where both would be nearly of one size. */
+    for (int round = 0; round < 5000; round++) {
+        const size_t size = 20 + (size_t)round % 200, same = gk_random_below(&random, 20);
+        memset(noise, 7, same);
+        for (size_t i = same; i < size; i++) noise[i] = (unsigned char)gk_random_raw(&random);
+        OK(gk_zip(noise, size, &packed, &n));
+        assert_true(packed ? n < size : n == size);
+        OK(gk_unzip(packed ? packed : noise, n, size, &raw));
+        assert_memory_equal(raw, noise, size);
+        free(raw);
+        free(packed);
     }
     assert_false(gk_is_zipped(npy_f8, sizeof npy_f8));
     assert_false(gk_is_zipped(safe_good, sizeof safe_good));

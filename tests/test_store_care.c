@@ -138,6 +138,8 @@ static void test_migration_at_once(void **state)
     gk_store *s;
     OK(gk_store_open(&s, l->a, GK_STORE_READ));
     assert_true(lab_number(s, "PRAGMA user_version") == 2);
+    lab_expect(s, "SELECT value FROM meta WHERE key = 'updated_from_version'",
+               "1"); /* by the first; the others found it done */
     assert_int_equal(gk_store_doctor(s, false, print_line, NULL), 0);
     OK(gk_store_close(s));
 }
@@ -205,17 +207,18 @@ static void test_remove(void **state)
     OK(gk_store_put_comparison(s, a, 1, "agop", b, 1, "agop", "cosine", 1));
     OK(gk_store_put_comparison(s, b, 1, "agop", a, 1, "agop", "cosine", 1));
     OK(gk_store_put_comparison(s, b, 1, "agop", b, 1, "agop", "cosine", 1));
+    OK(gk_store_put_comparison(s, a, 1, "agop", a, 1, "nfm", "cosine", 1));
     REFUSED(gk_store_remove(s, a, false, &what), GK_BUSY, "run 1", "being trained",
             "stop it first"); /* by this process */
     OK(gk_store_end_run(s, a, "finished", 10, 1, NULL));
     OK(gk_store_remove(s, a, true, &what));
     assert_true(what.metrics == 10 && what.events == 1 && what.matrices == 1 && what.checkpoints == 2 &&
-                what.comparisons == 2);
+                what.comparisons == 3);
     assert_true(what.bytes > 4000);
     lab_expect(s, "SELECT count(*) FROM run", "2"); /* nothing is gone yet */
     what = (gk_run_extent){0};
     OK(gk_store_remove(s, a, false, &what));
-    assert_true(what.metrics == 10 && what.comparisons == 2);
+    assert_true(what.metrics == 10 && what.comparisons == 3);
     lab_expect(s,
                "SELECT (SELECT count(*) FROM run), (SELECT count(*) FROM metric), (SELECT count(*) FROM event), "
                "(SELECT count(*) FROM matrix),"
