@@ -107,9 +107,9 @@ int gk_sweep_jobs(const gk_sweep_shard *shard)
 #endif
     if (cores < 1) cores = sysconf(_SC_NPROCESSORS_ONLN);
     /* Ranks that are not bound to their cores must not each start a worker on all of them. */
-    const int64_t online = sysconf(_SC_NPROCESSORS_ONLN), granted = number_in("SLURM_CPUS_PER_TASK");
-    int64_t fair = granted >= 1 ? granted : shard->local > 1 ? online / shard->local : cores;
-    if (fair < 1) fair = 1;
+    const int64_t online = sysconf(_SC_NPROCESSORS_ONLN), of_job = number_in("SLURM_CPUS_ON_NODE");
+    const int64_t granted = number_in("SLURM_CPUS_PER_TASK"), ranks = shard->local > 1 ? shard->local : 1;
+    const int64_t fair = granted >= 1 ? granted : (of_job >= 1 && of_job < online ? of_job : online) / ranks;
     if (fair < cores) cores = fair;
     return cores < 1 ? 1 : cores > 4096 ? 4096 : (int)cores;
 }
