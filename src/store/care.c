@@ -20,10 +20,10 @@ int gk_store_tag(gk_store *s, int64_t run, const char *key, const char *value)
     int code = need_run(s, run);
     if (code != GK_OK) return code;
     if (value)
-        return gk_db_exec(
-            s, "storing a tag",
-            "INSERT INTO tag(run_id, key, value) VALUES(?1, ?2, ?3) ON CONFLICT DO UPDATE SET value = excluded.value",
-            "itt", run, key, value);
+        return gk_db_exec(s, "storing a tag",
+                          "INSERT INTO tag(run_id, key, value) VALUES(?1, ?2, ?3) ON CONFLICT(run_id, key) DO UPDATE "
+                          "SET value = excluded.value",
+                          "itt", run, key, value);
     code = gk_db_exec(s, "removing a tag", "DELETE FROM tag WHERE run_id = ?1 AND key = ?2", "it", run, key);
     if (code != GK_OK || sqlite3_changes(s->db) > 0) return code;
     return gk_error(GK_NOTFOUND, "%s: run %" PRId64 " has no tag '%s'", s->path, run, key);

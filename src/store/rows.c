@@ -10,7 +10,7 @@ int gk_store_put_metric(gk_store *s, int64_t run, const char *name, int64_t step
     if (code != GK_OK) return code;
     return gk_db_exec(s, "storing a metric",
                       "INSERT INTO metric(run_id, metric_id, step, value) VALUES(?1, ?2, ?3, ?4) "
-                      "ON CONFLICT DO UPDATE SET value = excluded.value",
+                      "ON CONFLICT(run_id, metric_id, step) DO UPDATE SET value = excluded.value",
                       "iiir", run, id, step, value);
 }
 
@@ -42,8 +42,10 @@ int gk_store_put_event(gk_store *s, int64_t run, const char *kind, int64_t step,
 int gk_store_put_comparison(gk_store *s, int64_t run_a, int64_t step_a, const char *kind_a, int64_t run_b,
                             int64_t step_b, const char *kind_b, const char *measure, double value)
 {
-    return gk_db_exec(s, "storing a comparison",
-                      "INSERT INTO comparison(run_a, step_a, kind_a, run_b, step_b, kind_b, measure, value) "
-                      "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO UPDATE SET value = excluded.value",
-                      "iitiittr", run_a, step_a, kind_a, run_b, step_b, kind_b, measure, value);
+    return gk_db_exec(
+        s, "storing a comparison",
+        "INSERT INTO comparison(run_a, step_a, kind_a, run_b, step_b, kind_b, measure, value) "
+        "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) "
+        "ON CONFLICT(run_a, step_a, kind_a, run_b, step_b, kind_b, measure) DO UPDATE SET value = excluded.value",
+        "iitiittr", run_a, step_a, kind_a, run_b, step_b, kind_b, measure, value);
 }
