@@ -105,6 +105,8 @@ static int check_path(const char *path, int mode)
     }
     if (!S_ISREG(st.st_mode)) return gk_error(GK_FAILED, "%s: is not a file; name a database with --db", path);
     if (access(path, R_OK) != 0) return gk_error(GK_FAILED, "%s: cannot be read: %s", path, strerror(errno));
+    /* Empty for a moment: another process is just making it. */
+    for (int i = 0; st.st_size == 0 && mode != GK_STORE_CREATE && i < 50 && stat(path, &st) == 0; i++) sleep_ms(10);
     if (st.st_size == 0 && mode != GK_STORE_CREATE)
         return gk_error(GK_FAILED, "%s: is an empty file, not a groklab database", path);
     const int code = st.st_size == 0 ? GK_OK : check_magic(path);
