@@ -161,6 +161,18 @@ $(OBJ)/tests/example: tests/example.c include/groklab.h $(OUT)/libgroklab.a
 page-test: all
 	@GROKLAB=$(abspath $(OUT)/groklab) $(PYTHON) tests/page/page.py
 
+# The README's pictures, from the main job.
+.PHONY: figures
+figures: deps
+	@$(MAKE) --no-print-directory all
+	rm -f build/figures.db
+	build/groklab run runs/first.ini --db build/figures.db
+	build/groklab plot compare mlp rfm transformer -o runs/compare.png --dpi 110 --db build/figures.db
+	build/groklab plot progress mlp rfm transformer -o runs/progress.png --dpi 110 --width 120 --db build/figures.db \
+	  --metrics test_accuracy,train_accuracy,circulant_deviation,agop_alignment_nodiag,weight_norm_sq
+	build/groklab plot matrix rfm --steps 2,6,10,14,18,30 --block -o runs/features.png --dpi 110 --db build/figures.db
+	build/groklab plot spectrum transformer --source features,embed -o runs/spectrum.png --dpi 110 --db build/figures.db
+
 # The papers' published numbers, on runs of full size: some minutes.
 .PHONY: reproduce
 reproduce: deps

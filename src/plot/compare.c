@@ -1,6 +1,8 @@
 /* compare.c: the kind `compare`: what each method of one split did, and whether they ended with the same features. */
 #include "plot.h"
 
+#include "gk_structure.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -119,6 +121,26 @@ static const char *verdict(gk_plot_figure *f, const gk_plot_run *runs, int n, co
                     similarity[low_i * n + low_j]);
 }
 
+/* What the off-diagonal blocks of whole matrices are functions of, by the ordering that explains them best; "" for
+ * views that do not show the blocks as they are. */
+static const char *structure(gk_plot_figure *f, const gk_plot_run *runs, int n, const gk_plot_frame *frames, int p,
+                             gk_plot_view view)
+{
+    static const char *const of[GK_ORDERINGS] = {"x − y", "x + y", "x / y", "x y"};
+    const char *text = "";
+    for (int i = 0; i < n && !view.reorder; i++) {
+        const bool whole = frames[i].rows == 2 * p;
+        if (!frames[i].data || (!whole && frames[i].rows != p)) continue;
+        gk_circularity best;
+        gk_ordering o = gk_best_ordering(whole ? frames[i].data + (size_t)p * 2 * (size_t)p : frames[i].data,
+                                         whole ? 2 * p : p, p, &best);
+        if (isnan(best.circulance)) continue;
+        text = plot_say(f, "%s%s%.0f %% of %s's is a function of %s", text,
+                        *text ? ", " : "Off-diagonal blocks: ", 100 * best.circulance, runs[i].label, of[o]);
+    }
+    return *text ? plot_say(f, "%s.", text) : text;
+}
+
 int gk_plot_compare(gk_plot_figure **out, const gk_plot_run *runs, int n, const gk_plot_frame *frames, int p,
                     gk_plot_view view, const double *similarity, const char *similarity_title,
                     const gk_plot_options *options)
@@ -150,7 +172,7 @@ int gk_plot_compare(gk_plot_figure **out, const gk_plot_run *runs, int n, const 
     }
     plot_panel *words = plot_panel_add(f, PLOT_WORDS, narrow ? n : 0, narrow ? 0 : n);
     if (words)
-        words->words = plot_say(f, "%s\nMatrices: blue negative, white 0, red positive, each on its own scale.",
-                                verdict(f, runs, n, similarity));
+        words->words = plot_say(f, "%s\n%s", verdict(f, runs, n, similarity), structure(f, runs, n, frames, p, view));
+    plot_note_add(f, "Matrices: blue negative, white 0, red positive, each on its own scale.");
     return plot_figure_done(f, out);
 }
