@@ -4,60 +4,67 @@
  * gradient of the correct class as (e - sum) / sum, and the sum over pairs. */
 #include "vector.h"
 
+enum { STRIP = 4 }; /* vectors side by side: they hide each other's latency and use whole cache lines */
+
 typedef struct column_sums {
-    double classes[VEC]; /* sum of e^(out - top) over the p classes */
-    double all[VEC];     /* over all outputs */
-    real top[VEC];
+    double classes[STRIP * VEC]; /* sum of e^(out - top) over the p classes */
+    double all[STRIP * VEC];     /* over all outputs */
+    real top[STRIP * VEC];
 } column_sums;
 
-static inline vec column_top(const real *out, ptrdiff_t ld, int outputs)
+/* Sums of e^(out - top) of `vecs` vectors of columns, a constant once inlined; the terms kept over out when `keep`. */
+static inline __attribute__((always_inline)) void column_exp(column_sums *s, real *out, ptrdiff_t ld, int p,
+                                                             int outputs, bool keep, const int vecs)
 {
-    vec top = vec_load(out);
-    for (int c = 1; c < outputs; c++) top = vec_max(vec_load(out + (ptrdiff_t)c * ld), top);
-    return top;
+    vec top[STRIP];
+    wide sum[STRIP];
+    for (int g = 0; g < vecs; g++) top[g] = vec_load(out + g * VEC);
+    for (int c = 1; c < outputs; c++)
+        for (int g = 0; g < vecs; g++) top[g] = vec_max(vec_load(out + c * ld + g * VEC), top[g]);
+    for (int g = 0; g < vecs; g++) sum[g] = wide_of(vec_of(0));
+    for (int c = 0; c < outputs; c++) {
+        for (int g = 0; c == p && g < vecs; g++) wide_store(s->classes + g * VEC, sum[g]);
+        for (int g = 0; g < vecs; g++) {
+            const vec e = vec_exp(vec_load(out + c * ld + g * VEC) - top[g]);
+            if (keep) vec_store(out + c * ld + g * VEC, e);
+            sum[g] = wide_sum(sum[g], wide_of(e));
+        }
+    }
+    for (int g = 0; g < vecs; g++) {
+        if (outputs == p) wide_store(s->classes + g * VEC, sum[g]);
+        wide_store(s->all + g * VEC, sum[g]);
+        memcpy(s->top + g * VEC, &top[g], sizeof top[g]);
+    }
 }
 
-/* Sums of e^(out - top); kept over out when `keep`. */
-static inline column_sums column_exp(real *keep, const real *out, ptrdiff_t ld, int p, int outputs)
+/* out times factor [vecs * VEC] by columns */
+static inline __attribute__((always_inline)) void scale_columns(real *out, ptrdiff_t ld, int outputs,
+                                                                const real *factor, const int vecs)
 {
-    const vec top = column_top(out, ld, outputs);
-    wide sum = wide_of(vec_of(0));
+    vec times[STRIP];
+    for (int g = 0; g < vecs; g++) times[g] = vec_load(factor + g * VEC);
+    for (int c = 0; c < outputs; c++)
+        for (int g = 0; g < vecs; g++) vec_store(out + c * ld + g * VEC, vec_load(out + c * ld + g * VEC) * times[g]);
+}
+
+/* loss = log sum_c e^(out_c - top) - (out_label - top) for `vecs` vectors of columns, of which n columns count. */
+static inline __attribute__((always_inline)) double
+cross_entropy(const net *nn, real *out, ptrdiff_t ld, const int32_t *labels, int n, double scale, const int vecs)
+{
+    double loss = 0, label_gradient[STRIP * VEC];
+    real correct[STRIP * VEC];
+    _Alignas(VEC_BYTES) real factor[STRIP * VEC];
     column_sums s;
-    for (int c = 0; c < p; c++) {
-        const vec e = vec_exp(vec_load(out + (ptrdiff_t)c * ld) - top);
-        if (keep) vec_store(keep + (ptrdiff_t)c * ld, e);
-        sum = wide_sum(sum, wide_of(e));
-    }
-    wide_store(s.classes, sum);
-    for (int c = p; c < outputs; c++) {
-        const vec e = vec_exp(vec_load(out + (ptrdiff_t)c * ld) - top);
-        if (keep) vec_store(keep + (ptrdiff_t)c * ld, e);
-        sum = wide_sum(sum, wide_of(e));
-    }
-    wide_store(s.all, sum);
-    vec_store(s.top, top);
-    return s;
-}
-
-/* loss = log sum_c e^(out_c - top) - (out_label - top) for the VEC columns at `out`, of which n count. */
-static double cross_entropy(const net *nn, real *out, ptrdiff_t ld, const int32_t *labels, int n, double scale)
-{
-    double loss = 0, label_gradient[VEC];
-    real correct[VEC], factor[VEC] __attribute__((aligned(VEC_BYTES)));
-    for (int i = 0; i < VEC; i++) correct[i] = out[(ptrdiff_t)labels[i] * ld + i];
-    column_sums s = column_exp(out, out, ld, nn->p, nn->outputs);
-    for (int i = 0; i < VEC; i++) {
-        const double e = (double)out[(ptrdiff_t)labels[i] * ld + i];
+    for (int i = 0; i < vecs * VEC; i++) correct[i] = out[labels[i] * ld + i];
+    column_exp(&s, out, ld, nn->p, nn->outputs, true, vecs);
+    for (int i = 0; i < vecs * VEC; i++) {
+        const double e = (double)out[labels[i] * ld + i];
         if (i < n) loss += log(s.all[i]) - ((double)correct[i] - (double)s.top[i]);
         factor[i] = i < n ? (real)(scale / s.all[i]) : 0;
         label_gradient[i] = i < n ? scale * (e - s.all[i]) / s.all[i] : 0;
     }
-    const vec times = vec_load(factor);
-    for (int c = 0; c < nn->outputs; c++) {
-        real *at = out + (ptrdiff_t)c * ld;
-        vec_store(at, vec_load(at) * times);
-    }
-    for (int i = 0; i < VEC; i++) out[(ptrdiff_t)labels[i] * ld + i] = (real)label_gradient[i];
+    scale_columns(out, ld, nn->outputs, factor, vecs);
+    for (int i = 0; i < vecs * VEC; i++) out[labels[i] * ld + i] = (real)label_gradient[i];
     return loss;
 }
 
@@ -77,17 +84,13 @@ static void squared_error(const net *nn, double sums[VEC], real *out, ptrdiff_t 
 static double squared_error_gradient(const net *nn, real *out, ptrdiff_t ld, const int32_t *labels, int n, double scale)
 {
     double loss = 0, sums[VEC];
-    real factor[VEC] __attribute__((aligned(VEC_BYTES)));
+    _Alignas(VEC_BYTES) real factor[VEC];
     squared_error(nn, sums, out, ld, labels);
     for (int i = 0; i < VEC; i++) {
         if (i < n) loss += sums[i];
         factor[i] = i < n ? (real)(2 * scale / nn->outputs) : 0;
     }
-    const vec times = vec_load(factor);
-    for (int c = 0; c < nn->outputs; c++) {
-        real *at = out + (ptrdiff_t)c * ld;
-        vec_store(at, vec_load(at) * times);
-    }
+    scale_columns(out, ld, nn->outputs, factor, 1);
     return loss;
 }
 
@@ -95,11 +98,12 @@ double net_loss_columns(const net *nn, real *out, ptrdiff_t ld, const int32_t *l
                         double scale)
 {
     double loss = 0;
-    for (int i = 0; i < columns; i += VEC) {
-        const int here = count - i < VEC ? count - i : VEC; /* may be negative: then nothing counts */
-        loss += nn->loss == NET_MSE ? squared_error_gradient(nn, out + i, ld, labels + i, here, scale)
-                                    : cross_entropy(nn, out + i, ld, labels + i, here, scale);
-    }
+    int i = 0;
+    if (nn->loss == NET_MSE) /* counts may be negative: then nothing counts */
+        for (; i < columns; i += VEC) loss += squared_error_gradient(nn, out + i, ld, labels + i, count - i, scale);
+    for (; i + STRIP * VEC <= columns; i += STRIP * VEC)
+        loss += cross_entropy(nn, out + i, ld, labels + i, count - i, scale, STRIP);
+    for (; i < columns; i += VEC) loss += cross_entropy(nn, out + i, ld, labels + i, count - i, scale, 1);
     return loss;
 }
 
@@ -127,11 +131,12 @@ static double classes_alone(const real *out, ptrdiff_t ld, int p, double top)
     return log(sum) + most - top;
 }
 
-static void score_cross_entropy(const net *nn, gk_score *sum, const real *out, ptrdiff_t ld, const int32_t *labels,
-                                int n)
+static inline __attribute__((always_inline)) void
+score_cross_entropy(const net *nn, gk_score *sum, real *out, ptrdiff_t ld, const int32_t *labels, int n, const int vecs)
 {
-    const column_sums s = column_exp(NULL, out, ld, nn->p, nn->outputs);
-    for (int i = 0; i < n; i++) {
+    column_sums s;
+    column_exp(&s, out, ld, nn->p, nn->outputs, false, vecs);
+    for (int i = 0; i < vecs * VEC && i < n; i++) {
         const double correct = (double)out[(ptrdiff_t)labels[i] * ld + i] - (double)s.top[i];
         const double others = (s.all[i] - s.classes[i]) / s.classes[i]; /* all = classes (1 + others) */
         if (s.classes[i] > 1e-30) {
@@ -158,13 +163,16 @@ static void score_squared_error(const net *nn, gk_score *sum, real *out, ptrdiff
 
 void net_score_columns(const net *nn, gk_score *sum, real *out, ptrdiff_t ld, const int32_t *labels, int n)
 {
-    for (int i = 0; i < n; i += VEC) {
-        const int here = n - i < VEC ? n - i : VEC;
+    int i = 0;
+    for (; i < n; i += VEC) {
         const int_vec best = column_best(out + i, ld, nn->p);
-        for (int j = 0; j < here; j++) sum->accuracy += best[j] == labels[i + j];
-        if (nn->loss == NET_MSE)
-            score_squared_error(nn, sum, out + i, ld, labels + i, here);
-        else
-            score_cross_entropy(nn, sum, out + i, ld, labels + i, here);
+        for (int j = 0; j < VEC && i + j < n; j++) sum->accuracy += best[j] == labels[i + j];
     }
+    if (nn->loss == NET_MSE) {
+        for (i = 0; i < n; i += VEC) score_squared_error(nn, sum, out + i, ld, labels + i, n - i < VEC ? n - i : VEC);
+        return;
+    }
+    for (i = 0; i + STRIP * VEC <= round_up(n, VEC); i += STRIP * VEC)
+        score_cross_entropy(nn, sum, out + i, ld, labels + i, n - i, STRIP);
+    for (; i < n; i += VEC) score_cross_entropy(nn, sum, out + i, ld, labels + i, n - i, 1);
 }
