@@ -1,10 +1,27 @@
 /* cmd_doctor.c: groklab doctor. */
 #include "commands.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 static const gk_cli_option options[] = {
     {"repair", 0, NULL, "marks dead runs as killed; does nothing that could lose data"},
+    {"metadata", 0, NULL, "prints what each table and column is, as Datasette's metadata.json; checks nothing"},
     {NULL, 0, NULL, NULL},
 };
+
+/* Datasette knows a database by its file's name without the ending. */
+static int print_metadata(const char *path)
+{
+    const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path, *dot = strrchr(base, '.');
+    char *name = gk_text("%.*s", dot && dot > base ? (int)(dot - base) : (int)strlen(base), base);
+    char *json = name ? gk_store_metadata(name) : NULL;
+    const int code = json ? GK_OK : GK_FAILED;
+    if (json) puts(json);
+    free(name);
+    free(json);
+    return code;
+}
 
 static void say(void *context, const char *line)
 {
@@ -21,6 +38,8 @@ static int run(gk_cli *cli, const gk_cli_args *args)
 {
     static const char *const names[] = {"finding"};
     const bool repair = gk_cli_given(args, "repair") != NULL;
+    if (gk_cli_given(args, "metadata"))
+        return repair ? gk_error(GK_USAGE, "--repair and --metadata exclude each other") : print_metadata(cli->db);
     gk_store *s = NULL;
     gk_list list = {.format = gk_list_format_of(args)};
     int code = gk_cli_open(cli, repair ? GK_STORE_WRITE : GK_STORE_READ, &s);
@@ -38,7 +57,9 @@ const gk_command gk_cmd_doctor = {
     .name = "doctor",
     .summary = "checks a database: integrity, foreign keys, hashes, dead runs",
     .usage = "",
-    .detail = "Exit status 0 when all is in order, 1 when something was found.",
+    .detail = "Exit status 0 when all is in order, 1 when something was found. --repair marks runs whose process is gone as\n"
+              "killed and folds a leftover log in; 'groklab resume' goes on with such a run.\n"
+              "example: groklab doctor --metadata >metadata.json; datasette runs/groklab.db -m metadata.json",
     .options = options,
     .listing = true,
     .run = run,

@@ -7,9 +7,15 @@ static const gk_cli_option options[] = {
     {"op", 0, "OP", "only runs on this operation"},
     {"split", 0, "SPLIT", "only runs on this split: its id or the start of its sha256"},
     {"status", 0, "STATUS", "only runs that are running, finished, interrupted, diverged, failed or killed"},
+    {"tag", 0, "KEY[=VALUE]", "only runs with this tag"},
     {"group-by", 0, "SETTINGS", "one row a group: equal in these (a,b), or in all but these (all-but-seed)"},
     {NULL, 0, NULL, NULL},
 };
+
+/* KEY=VALUE, or KEY with any value. */
+#define TAGGED(run)                                                                                                         \
+    " AND (?5 = '' OR EXISTS (SELECT 1 FROM tag WHERE tag.run_id = " run " AND tag.key || '=' || tag.value = ?5"             \
+    " OR tag.run_id = " run " AND tag.key = ?5))"
 
 /* An empty parameter filters nothing. The uid is cut for the eye, and whole for programs. */
 #define LIST(uid)                                                                                                           \
@@ -17,18 +23,18 @@ static const gk_cli_option options[] = {
     " train_accuracy AS train, test_accuracy AS test, memorised_step AS memorised, grokked_step AS grokked,"               \
     " round(wall_seconds, 2) AS seconds"                                                                                     \
     " FROM run_summary WHERE (?1 = '' OR method = ?1) AND (?2 = '' OR op = ?2)"                                              \
-    " AND (?3 = '' OR split_id = CAST(?3 AS INTEGER)) AND (?4 = '' OR status = ?4) ORDER BY run_id"
+    " AND (?3 = '' OR split_id = CAST(?3 AS INTEGER)) AND (?4 = '' OR status = ?4)" TAGGED("run_summary.run_id") " ORDER BY run_id"
 
 /* The same filters, for the groups. */
 static const char GROUPED[] = "(?1 = '' OR r.method = ?1) AND (?2 = '' OR s.op = ?2)"
-                              " AND (?3 = '' OR r.split_id = CAST(?3 AS INTEGER)) AND (?4 = '' OR r.status = ?4)";
+                              " AND (?3 = '' OR r.split_id = CAST(?3 AS INTEGER)) AND (?4 = '' OR r.status = ?4)" TAGGED("r.id");
 
 static int run(gk_cli *cli, const gk_cli_args *args)
 {
-    static const char *const filters[] = {"method", "op", "split", "status"};
+    static const char *const filters[] = {"method", "op", "split", "status", "tag"};
     static const char *const statuses[] = {"running", "finished", "interrupted", "diverged", "failed", "killed", NULL};
-    const char *params[5] = {"", "", "", "", NULL};
-    for (int i = 0; i < 4; i++)
+    const char *params[6] = {"", "", "", "", "", NULL};
+    for (int i = 0; i < 5; i++)
         if (gk_cli_given(args, filters[i])) params[i] = gk_cli_given(args, filters[i]);
     if (gk_cli_given(args, "method") && !gk_registry_method(params[0], GK_F32)) return GK_USAGE;
     if (gk_cli_given(args, "status") && !gk_cli_is_one_of(params[3], statuses))

@@ -11,6 +11,18 @@ static bool same_file(const char *a, const char *b)
     return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
+/* A name that is wrong is said before OUT is made or anything is merged. */
+static int check_all(const gk_cli_args *args)
+{
+    int code = GK_OK;
+    for (int i = 1; code == GK_OK && i < args->n_words; i++) {
+        gk_store *s = NULL;
+        code = gk_store_open(&s, args->words[i], GK_STORE_READ);
+        if (code == GK_OK) code = gk_store_close(s);
+    }
+    return code;
+}
+
 static int merge_all(gk_store *s, const gk_cli_args *args, gk_list *list)
 {
     int code = GK_OK;
@@ -31,7 +43,9 @@ static int run(gk_cli *cli, const gk_cli_args *args)
     gk_store *s = NULL;
     gk_list list = {0};
     (void)cli;
-    int code = gk_store_open(&s, args->words[0], GK_STORE_CREATE);
+    if (gk_cli_given(args, "db")) return gk_error(GK_USAGE, "merge names its databases itself, OUT.db IN.db ...; leave out --db");
+    int code = check_all(args);
+    if (code == GK_OK) code = gk_store_open(&s, args->words[0], GK_STORE_CREATE);
     if (code == GK_OK) code = gk_list_begin(&list, stdout, gk_list_format_of(args), 4, names);
     if (code == GK_OK) code = merge_all(s, args, &list);
     if (list.out) gk_list_end(&list); /* files before one that fails are merged: they are said, too */
