@@ -101,10 +101,10 @@ static int state_load(const state *at, subject *s)
 }
 
 /* The state after `skip` steps; a loop that does not gain from several cores makes them on one. */
-static int state_reach(state *at, const gk_bench_loop *loop)
+static int state_reach(state *at, const gk_bench_loop *loop, int cores)
 {
     subject s = {0};
-    int code = subject_init(&s, loop, loop->many ? 1 : 0);
+    int code = subject_init(&s, loop, loop->many ? 1 : cores);
     for (int i = 0; code == GK_OK && i < loop->skip; i++) code = s.method->step(s.model, NULL);
     if (code == GK_OK) code = state_keep(at, &s, loop->skip);
     subject_free(&s);
@@ -239,7 +239,7 @@ static int measure(const state *from, double seconds, gk_bench_time *out)
 int gk_bench_measure(const gk_bench_loop *loop, const int *cores, int n, double seconds, gk_bench_time *out)
 {
     state from = {0};
-    int code = state_reach(&from, loop);
+    int code = state_reach(&from, loop, cores[n - 1]);
     for (int i = 0; code == GK_OK && i < n; i++) {
         out[i] = (gk_bench_time){.loop = loop, .threads = loop->many ? 1 : cores[i], .runs = loop->many ? cores[i] : 1};
         code = measure(&from, seconds, &out[i]);

@@ -54,6 +54,13 @@ def ours(groklab, group, seconds, environment):
     words = [groklab, "bench", "--only", group["name"], "--seconds", str(seconds), "--json"]
     for row in json.loads(run(words, environment)):
         yield {**row, "variant": "groklab", "ms_per_step": row["ms"], "threads": row["cores"]}
+    if CORES == 1:
+        return
+    # as many processes at once as there are cores, each on one
+    several = [subprocess.Popen([*words, "--cores", "1"], env=environment, stdout=subprocess.PIPE) for _ in range(CORES)]
+    for process in several:
+        for row in json.loads(process.communicate()[0]):
+            yield {**row, "variant": "groklab at once", "ms_per_step": row["ms"], "threads": 1}
 
 
 def torch_lines(group, seconds, environment):
@@ -133,8 +140,11 @@ def show(lines, label):
         # runs side by side keep their time each, one run shares its work
         speedup = one / every * (median("runs", loop=loop, variant="groklab", threads=CORES) or 1)
         share = [median("share", loop=loop, variant="groklab", threads=t) for t in THREADS]
-        alone.append([loop, f"{one:.4g}", f"{every:.4g}", f"{speedup:.2f}"] + [f"{s:.3f}" for s in share])
-    table(alone, ["groklab alone", "ms on 1", f"ms on {CORES}", "speed-up"] + [f"of peak on {t}" for t in THREADS])
+        several = median("ms_per_step", loop=loop, variant="groklab at once", threads=1)
+        alone.append([loop, f"{one:.4g}", f"{every:.4g}", f"{speedup:.2f}"] + [f"{s:.3f}" for s in share]
+                     + [f"{several / one:.2f}" if several else None])
+    table(alone, ["groklab alone", "ms on 1", f"ms on {CORES}", "speed-up"] + [f"of peak on {t}" for t in THREADS]
+          + [f"{CORES} processes at once"])
     step, test = time("transformer-step", CORES), time("transformer-test", CORES)
     if step and test:
         print(f"\ntest loss / training step: {test / step:.2f} on {CORES} cores (wanted: under 0.8)")

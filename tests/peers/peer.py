@@ -36,6 +36,11 @@ def timed(step, seconds, calls=1, warm_up=3, least=3):
     return samples
 
 
+def fastest(forms):
+    """Of {name: samples}, the one with the smallest median."""
+    return min(forms.items(), key=lambda item: statistics.median(item[1]))
+
+
 def say(loop, variant, threads, samples, **more):
     line = {"loop": loop, "variant": variant, "threads": threads, "ms_per_step": 1e3 * statistics.median(samples),
             "best_ms": 1e3 * min(samples), "samples": len(samples)}
