@@ -57,8 +57,8 @@ def ours(groklab, group, seconds, environment):
     if CORES == 1:
         return
     # as many processes at once as there are cores, each on one
-    several = [subprocess.Popen([*words, "--cores", "1"], env=environment, stdout=subprocess.PIPE) for _ in range(CORES)]
-    for process in several:
+    one = [*words, "--cores", "1"]
+    for process in [subprocess.Popen(one, env=environment, stdout=subprocess.PIPE) for _ in range(CORES)]:
         for row in json.loads(process.communicate()[0]):
             yield {**row, "variant": "groklab at once", "ms_per_step": row["ms"], "threads": 1}
 
