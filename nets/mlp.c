@@ -121,6 +121,7 @@ static void gradient_part(const gk_model *m, int t, const int32_t *cells, int n)
     int block, end;
     net_share((n + MLP_BLOCK - 1) / MLP_BLOCK, t, m->n.threads, &block, &end);
     k->loss = 0;
+    const uint64_t mode = net_flush_begin();
     memset(k->flat, 0, m->n.size * sizeof(real));
     for (; block < end; block++) {
         const int32_t *here = cells + block * MLP_BLOCK;
@@ -129,6 +130,7 @@ static void gradient_part(const gk_model *m, int t, const int32_t *cells, int n)
         k->loss += net_loss_rows(&m->n, k->out, k->out, m->n.p, here, rows, 1.0 / n);
         backward(m, k, here, rows);
     }
+    net_flush_end(mode);
 }
 
 static void gradient_plain(gk_model *m, const int32_t *cells, int n, double *loss)

@@ -229,10 +229,12 @@ int mlp_fast_epoch(gk_model *m, double *train_loss)
     m->fast->newer = true;
 #pragma omp parallel num_threads(n->threads)
     {
+        const uint64_t mode = net_flush_begin();
         if (n->batch <= MLP_CHUNK)
             fused_epoch(m, omp_get_thread_num(), batches, &sum);
         else
             chunked_epoch(m, omp_get_thread_num(), batches, &sum);
+        net_flush_end(mode);
     }
     if (!isfinite(sum)) return net_diverged(n, sum);
     *n->updates += batches;
@@ -247,7 +249,9 @@ void mlp_fast_gradient(gk_model *m, const int32_t *cells, int n, double *loss)
 #pragma omp parallel num_threads(m->n.threads)
     {
         const int thread = omp_get_thread_num();
+        const uint64_t mode = net_flush_begin();
         const double all = chunked_gradient(m, cells, n, thread);
+        net_flush_end(mode);
         if (thread == 0) sum = all;
     }
     exchange(m, m->n.g, 3, false);

@@ -143,7 +143,9 @@ int net_epoch(net *n, gk_model *m, net_gradient *gradient, double *train_loss)
         if (!isfinite(loss)) return net_diverged(n, loss);
         sum += loss * rows;
         const net_rates rates = net_rates_at(n, (*n->updates)++);
+        const uint64_t mode = net_flush_begin();
         net_adamw(n->w, n->m, n->v, n->g, n->size, &rates);
+        net_flush_end(mode);
     }
     n->epoch++;
     if (train_loss) *train_loss = sum / count;

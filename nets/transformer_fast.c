@@ -78,11 +78,13 @@ void tf_fast_gradient(const gk_model *m, const int32_t *cells, int n, double *lo
 #pragma omp parallel num_threads(threads)
     {
         const int thread = omp_get_thread_num();
+        const uint64_t mode = net_flush_begin();
         tf_tables_forward(m, thread, threads);
         tf_pairs_clear(&f->pairs[thread], &m->s, &f->t);
         pass(m, n, thread, threads, 1.0 / n);
 #pragma omp barrier
         tf_tables_backward(m, thread, threads);
+        net_flush_end(mode);
     }
     *loss = 0;
     for (int t = 0; t < threads; t++) *loss += f->pairs[t].loss / n;
@@ -99,8 +101,10 @@ void tf_fast_score(const gk_model *m, const int32_t *cells, int n, gk_score *out
 #pragma omp parallel num_threads(threads)
         {
             const int thread = omp_get_thread_num();
+            const uint64_t mode = net_flush_begin();
             if (from == 0) tf_tables_forward(m, thread, threads);
             pass(m, here, thread, threads, 0);
+            net_flush_end(mode);
         }
     }
     *out = (gk_score){0, 0, 0};

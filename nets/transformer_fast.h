@@ -91,7 +91,7 @@ tf_fast *tf_fast_take(gk_pool *pool, const gk_model *m);
 void tf_fast_gradient(const gk_model *m, const int32_t *cells, int n, double *loss);
 void tf_fast_score(const gk_model *m, const int32_t *cells, int n, gk_score *out);
 
-/* ---- called by all `threads` threads of a team; these hold barriers ---- */
+/* ---- called by all `threads` threads of a team; these hold barriers, and the end of the team is the last ---- */
 void tf_tables_take(tf_tables *t, gk_pool *pool, const tf_sizes *s);
 void tf_tables_forward(const gk_model *m, int thread, int threads);
 /* From the threads' sums to the gradient of every weight, in m->n.g. */

@@ -177,13 +177,12 @@ static void products(const gk_model *m, int j)
     copy_rows(t->wl_rows + at, t->dmp, wl, PANEL, s->vocab, PANEL);
 }
 
-/* v = ein w_v, rows from..to-1 */
-static void values(const gk_model *m, int from, int to)
+/* v = rows [n, d] of ein times w_v, from row `at` on */
+static void values(const gk_model *m, const real *rows, int at, int n)
 {
-    const tf_sizes *s = &m->s;
     const tf_tables *t = &m->fast->t;
-    tile_panels(t->v + (ptrdiff_t)from * t->dp, t->dp, (tile_left){t->ein + (ptrdiff_t)from * s->d, s->d, 1},
-                (tile_right){t->w_v, t->dp}, to - from, s->d, 0, t->dp / PANEL, false);
+    tile_panels(t->v + (ptrdiff_t)at * t->dp, t->dp, (tile_left){rows, m->s.d, 1}, (tile_right){t->w_v, t->dp}, n,
+                m->s.d, 0, t->dp / PANEL, false);
 }
 
 /* Panel j of the tables and of the base row. */
@@ -217,20 +216,21 @@ static void tables(const gk_model *m, int j)
 void tf_tables_forward(const gk_model *m, int thread, int threads)
 {
     const tf_tables *t = &m->fast->t;
+    const tf_sizes *s = &m->s;
     int from, to;
     if (thread == 0) last_position(m);
     arrange(m, thread, threads);
 #pragma omp barrier
-    net_share(m->s.p, thread, threads, &from, &to);
+    net_share(s->p, thread, threads, &from, &to);
     tokens(m, from, to);
-    if (thread == threads - 1) positions(m);
+    values(m, t->ein + (ptrdiff_t)from * s->d, from, to - from);
+    if (thread == threads - 1) {
+        positions(m);
+        values(m, t->ein + (ptrdiff_t)s->p * s->d, s->p, t->rows - s->p);
+    }
     net_share(t->panels, thread, threads, &from, &to);
     for (int j = from; j < to; j++) products(m, j);
 #pragma omp barrier
-    net_share(t->rows, thread, threads, &from, &to);
-    values(m, from, to);
-#pragma omp barrier
-    net_share(t->panels, thread, threads, &from, &to);
     for (int j = from; j < to; j++) tables(m, j);
 #pragma omp barrier
 }

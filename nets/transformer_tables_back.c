@@ -263,5 +263,4 @@ void tf_tables_backward(const gk_model *m, int thread, int threads)
     net_share(s->p, thread, threads, &from, &to);
     tokens_backward(m, dw, from, to);
     if (thread == threads - 1) last_backward(m, dw);
-#pragma omp barrier
 }

@@ -7,9 +7,6 @@
 
 #include <math.h>
 #include <string.h>
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
 
 #if defined(GK_ISA_v4)
 #define VEC_BYTES 64
