@@ -6,7 +6,8 @@ Each round measures each loop with groklab on one core and on all, then its peer
 is the median over the rounds of the medians within them, and beside the ratio of medians stands that of the best times,
 which a busy machine disturbs less. A peer counts at its best number of threads. Where the environment sets
 OPENBLAS_CORETYPE all is done twice: with the environment as it is, and without the variable. Every measurement goes to
-FILE as one JSON line. The wanted ratios are those the project has set itself; missing one is shown, not an error.
+FILE as one JSON line, and the RFM's test accuracies are held against NumPy's. The wanted ratios are those the project
+has set itself; missing one is shown, not an error.
 """
 import argparse
 import importlib.util
@@ -15,6 +16,7 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
@@ -24,8 +26,8 @@ THREADS = sorted({1, CORES})
 GROUPS = [
     {"name": "transformer", "peer": "transformer_torch.py"},
     {"name": "mlp", "peer": "mlp_torch.py"},
-    {"name": "rfm-61", "peer": "rfm_numpy.py", "options": ["--p", "61", "--kernel", "quadratic", "--steps", "6"]},
-    {"name": "gaussian-61", "peer": "rfm_numpy.py", "options": ["--p", "61", "--kernel", "gaussian", "--steps", "6"]},
+    {"name": "rfm-61", "peer": "rfm_numpy.py", "options": ["--p", "61", "--kernel", "quadratic", "--steps", "18"]},
+    {"name": "gaussian-61", "peer": "rfm_numpy.py", "options": ["--p", "61", "--kernel", "gaussian", "--steps", "18"]},
     {"name": "rfm-113", "peer": "rfm_numpy.py", "options": ["--p", "113", "--kernel", "quadratic", "--steps", "3"],
      "slow": True},
     {"name": "gaussian-113", "peer": "rfm_numpy.py", "options": ["--p", "113", "--kernel", "gaussian", "--steps", "3"],
@@ -78,7 +80,19 @@ def numpy_lines(group, environment):
         words = [sys.executable, os.path.join(HERE, group["peer"]), *group["options"]]
         line = json.loads(run(words, {**environment, "OPENBLAS_NUM_THREADS": str(threads)}))
         yield {"loop": group["name"], "variant": "numpy", "threads": threads, "ms_per_step": line["ms_per_iteration"],
-               "numpy": line["peer"]}
+               "numpy": line["peer"], "test_accuracy": line["test_accuracy"]}
+
+
+def answers(groklab, group, environment):
+    """Our test accuracy at the iterations that the NumPy peer goes through on the same split."""
+    options = dict(zip(group["options"][::2], group["options"][1::2]))
+    steps = int(options["--steps"]) - 1
+    with tempfile.TemporaryDirectory() as folder:
+        db = ["--db", os.path.join(folder, "peers.db")]
+        run([groklab, "train", "rfm", "-q", "--p", options["--p"], "--kernel", options["--kernel"], "--steps",
+             str(steps), "--measure_every", "0", "--checkpoint_every", "0", *db], environment)
+        rows = json.loads(run([groklab, "log", "@last", "--metrics", "test_accuracy", "--json", *db], environment))
+    return [row["test_accuracy"] for row in rows]
 
 
 def measure(chosen, groups, label, environment, keep):
@@ -90,6 +104,9 @@ def measure(chosen, groups, label, environment, keep):
             for line in ours(chosen.groklab, group, chosen.seconds, environment):
                 keep({**line, "environment": label, "round": turn})
             torch = group["peer"].endswith("_torch.py")
+            if turn == 0 and not torch:
+                keep({"loop": group["name"], "variant": "groklab trained", "threads": CORES, "ms_per_step": None,
+                      "test_accuracy": answers(chosen.groklab, group, environment), "environment": label, "round": 0})
             for line in torch_lines(group, chosen.seconds, environment) if torch else numpy_lines(group, environment):
                 keep({**line, "environment": label, "round": turn})
 
@@ -145,9 +162,17 @@ def show(lines, label):
                      + [f"{several / one:.2f}" if several else None])
     table(alone, ["groklab alone", "ms on 1", f"ms on {CORES}", "speed-up"] + [f"of peak on {t}" for t in THREADS]
           + [f"{CORES} processes at once"])
+    print()
+    for loop in sorted({line["loop"] for line in lines if line["variant"] == "groklab trained"}):
+        mine, theirs = (next(line["test_accuracy"] for line in lines if line["environment"] == label
+                             and line["loop"] == loop and line["variant"] == variant)
+                        for variant in ("groklab trained", "numpy"))
+        worst = max(abs(a - b) for a, b in zip(mine, theirs, strict=True))
+        print(f"{loop}: test accuracies of {len(mine)} iterations, {theirs[0]:.3f} to {theirs[-1]:.3f}, "
+              f"differ from NumPy's by at most {worst:.4f}")
     step, test = time("transformer-step", CORES), time("transformer-test", CORES)
     if step and test:
-        print(f"\ntest loss / training step: {test / step:.2f} on {CORES} cores (wanted: under 0.8)")
+        print(f"test loss / training step: {test / step:.2f} on {CORES} cores (wanted: under 0.8)")
 
 
 def main():
