@@ -32,8 +32,16 @@ typedef struct lab_run {
     bool last;            /* the loop stands at its last step */
     int64_t measure_step; /* of the measures that are on their way through the sink */
     double flushed;       /* seconds of this process at the last transaction */
-    double seconds;
+    double seconds, told; /* trained by this process; of these, already in the run's wall_seconds */
 } lab_run;
+
+/* The run is alive and stands at `step`; the seconds since the last beat join its wall time, so that a kill loses few. */
+static int beat(lab_run *r, int64_t step)
+{
+    const double news = r->seconds - r->told;
+    r->told = r->seconds;
+    return gk_recorder_heartbeat(r->recorder, step, news);
+}
 
 /* ---- the training loop's hooks ---- */
 
@@ -114,7 +122,7 @@ static int on_checkpoint(void *context, int64_t step, gk_model *model, bool keep
     if (code != GK_OK || (r->last && !all) || (keep && !gk_keep_state_due(&r->keep, r->seconds))) return code;
     if ((code = gk_keep_settle(&r->keep)) != GK_OK) return code;
     if ((code = put_checkpoint(r, step, GK_STATE)) != GK_OK) return code;
-    if ((code = gk_recorder_heartbeat(r->recorder, step, 0)) != GK_OK) return code;
+    if ((code = beat(r, step)) != GK_OK) return code;
     return gk_recorder_commit(r->recorder);
 }
 
@@ -135,7 +143,7 @@ static int on_progress(void *context, const gk_progress *now)
     r->seconds = now->seconds;
     if (now->seconds - r->flushed >= FLUSH_SECONDS) {
         r->flushed = now->seconds;
-        int code = gk_recorder_heartbeat(r->recorder, now->step, 0);
+        int code = beat(r, now->step);
         if (code == GK_OK) code = gk_recorder_commit(r->recorder);
         if (code != GK_OK) return code;
     }
@@ -207,7 +215,7 @@ static int train_recorded(gk_store *store, int64_t run, lab_run *r)
 static int close_run(gk_store *store, int64_t run, const lab_run *r, int code)
 {
     char *reason = code == GK_OK ? NULL : gk_text("%s", gk_error_text());
-    const int ended = gk_store_end_run(store, run, status_of(code), r->state.step, r->seconds, reason);
+    const int ended = gk_store_end_run(store, run, status_of(code), r->state.step, r->seconds - r->told, reason);
     if (code != GK_OK) gk_error(code, "%s", reason ? reason : "out of memory");
     free(reason);
     return code == GK_OK ? ended : code;
