@@ -1,6 +1,7 @@
 #!/bin/sh
 # sweep: what a recipe of lists means, what is refused, and that a run is trained once whatever it is called.
 . "$(dirname "$0")/tap.sh"
+unset GROKLAB_BUSY_MS # a sweep has the patience that it needs on a busy machine
 unset SLURM_PROCID SLURM_NTASKS SLURM_ARRAY_TASK_ID SLURM_ARRAY_TASK_COUNT OMPI_COMM_WORLD_RANK PMI_RANK
 
 cat >tiny.ini <<'R'

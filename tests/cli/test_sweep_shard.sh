@@ -2,6 +2,7 @@
 # sweep under an engine: which share each rank takes from its environment, that the shares make the whole, and that their merged
 # files equal the sweep of one process; under mpirun for real where there is one.
 . "$(dirname "$0")/tap.sh"
+unset GROKLAB_BUSY_MS # a sweep has the patience that it needs on a busy machine
 unset SLURM_PROCID SLURM_NTASKS SLURM_STEP_NUM_TASKS SLURM_ARRAY_TASK_ID SLURM_ARRAY_TASK_COUNT SLURM_ARRAY_TASK_MIN \
     SLURM_ARRAY_TASK_STEP SLURM_CPUS_PER_TASK OMPI_COMM_WORLD_RANK OMPI_COMM_WORLD_SIZE PMI_RANK PMI_SIZE ENVIRONMENT
 
