@@ -196,8 +196,11 @@ static int score(gk_model *m, const int32_t *cells, int n, gk_score *out)
 
 static int predict(gk_model *m, const int32_t *cells, int n, double *out)
 {
+    if (m->fast) {
+        mlp_fast_predict(m, cells, n, out);
+        return GK_OK;
+    }
     mlp_work *k = &m->work[0];
-    weights(m);
     for (int from = 0; from < n; from += MLP_BLOCK) {
         const int rows = net_rows(n, from, MLP_BLOCK);
         forward(m, k, cells + from, rows);

@@ -36,11 +36,39 @@ static int slope_moments(gk_model *m, double *second)
     return GK_OK;
 }
 
+/* The same for s = square, s'_i = 2 W1 X_i: second = 4 W1 C W1^T with C [2p, 2p] the second moments of the pairs. */
+static int square_moments(gk_model *m, const double *w1, double *second)
+{
+    const int p = m->n.p, n = m->n.split->n_train, width = m->width;
+    const size_t row = 2 * (size_t)p;
+    double *c = gk_calloc(row * row + row, sizeof *c), *half = gk_alloc((size_t)width * row, sizeof *half);
+    if (c && half) {
+        double *mean = c + row * row;
+        for (int i = 0; i < n; i++) {
+            const size_t x = (size_t)(m->n.split->train[i] / p), y = (size_t)(p + m->n.split->train[i] % p);
+            c[x * row + x] += 4.0 / n;
+            c[y * row + y] += 4.0 / n;
+            c[x * row + y] += 4.0 / n;
+            c[y * row + x] += 4.0 / n;
+            mean[x] += 2.0 / n;
+            mean[y] += 2.0 / n;
+        }
+        for (size_t i = 0; m->n.centring && i < row; i++)
+            for (size_t j = 0; j < row; j++) c[i * row + j] -= mean[i] * mean[j];
+        gk_gemm(false, false, width, 2 * p, 2 * p, 1, w1, 2 * p, c, 2 * p, 0, half, 2 * p);
+        gk_gemm(false, true, width, width, 2 * p, 1, half, 2 * p, w1, 2 * p, 0, second, width);
+    }
+    const int code = c && half ? GK_OK : GK_FAILED;
+    free(c);
+    free(half);
+    return code;
+}
+
 /* out [2p, 2p] = W1^T K W1; w1 and w2 in double; k [width, width] and t [width, 2p] are work space. */
 static int agop(gk_model *m, const double *w1, const double *w2, double *k, double *t, double *out)
 {
     const int p = m->n.p, width = m->width;
-    const int code = slope_moments(m, k);
+    const int code = m->n.activation == NET_QUADRATIC ? square_moments(m, w1, k) : slope_moments(m, k);
     if (code != GK_OK) return code;
     double *readout = gk_alloc((size_t)width * (size_t)width, sizeof *readout); /* W2^T W2 */
     if (!readout) return GK_FAILED;

@@ -210,6 +210,10 @@ static void classes(const gk_model *m, const real *logits, int rows, double *out
 
 static int predict(gk_model *m, const int32_t *cells, int n, double *out)
 {
+    if (m->fast && n >= TF_MANY) {
+        tf_fast_predict(m, cells, n, out);
+        return GK_OK;
+    }
     tf_block *f = &m->work[0].f;
     for (int from = 0; from < n; from += TF_BLOCK) {
         const int rows = net_rows(n, from, TF_BLOCK);

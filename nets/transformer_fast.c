@@ -110,3 +110,25 @@ void tf_fast_score(const gk_model *m, const int32_t *cells, int n, gk_score *out
     *out = (gk_score){0, 0, 0};
     for (int t = 0; t < threads; t++) net_score_add(out, &f->pairs[t].score, n);
 }
+
+void tf_fast_predict(const gk_model *m, const int32_t *cells, int n, double *out)
+{
+    const int threads = m->n.threads, p = m->s.p;
+#pragma omp parallel num_threads(threads)
+    {
+        const int thread = omp_get_thread_num();
+        const uint64_t mode = net_flush_begin();
+        tf_pairs *k = &m->fast->pairs[thread];
+        int tile, end;
+        tf_tables_forward(m, thread, threads);
+        net_share((n + TF_PAIRS - 1) / TF_PAIRS, thread, threads, &tile, &end);
+        for (; tile < end; tile++) { /* in the caller's order */
+            const int here = net_rows(n, tile * TF_PAIRS, TF_PAIRS);
+            double *rows = out + (ptrdiff_t)tile * TF_PAIRS * p;
+            tf_pairs_forward(m, k, cells + tile * TF_PAIRS, here);
+            for (ptrdiff_t i = 0; i < here; i++)
+                for (ptrdiff_t c = 0; c < p; c++) rows[i * p + c] = (double)k->logits[c * TF_PAIRS + i];
+        }
+        net_flush_end(mode);
+    }
+}

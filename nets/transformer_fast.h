@@ -76,6 +76,7 @@ struct tf_fast {
 #define tf_fast_take       NAME(gk_tf_fast_take)
 #define tf_fast_gradient   NAME(gk_tf_fast_gradient)
 #define tf_fast_score      NAME(gk_tf_fast_score)
+#define tf_fast_predict    NAME(gk_tf_fast_predict)
 #define tf_tables_take     NAME(gk_tf_tables_take)
 #define tf_tables_forward  NAME(gk_tf_tables_forward)
 #define tf_tables_backward NAME(gk_tf_tables_backward)
@@ -90,6 +91,8 @@ tf_fast *tf_fast_take(gk_pool *pool, const gk_model *m);
 /* Mean loss of n <= p * p cells (repeats allowed) and its gradient in m->n.g. */
 void tf_fast_gradient(const gk_model *m, const int32_t *cells, int n, double *loss);
 void tf_fast_score(const gk_model *m, const int32_t *cells, int n, gk_score *out);
+/* The p class logits, out [n, p]. */
+void tf_fast_predict(const gk_model *m, const int32_t *cells, int n, double *out);
 
 /* ---- called by all `threads` threads of a team; these hold barriers, and the end of the team is the last ---- */
 void tf_tables_take(tf_tables *t, gk_pool *pool, const tf_sizes *s);

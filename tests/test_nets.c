@@ -198,6 +198,7 @@ static void agop_equals_differences(void **state)
     (void)state;
     static const char *const cases[][2] = {
         {"mlp", "width=9 activation=quadratic"},
+        {"mlp", "width=9 activation=quadratic centering=on"},
         {"mlp", "width=9 activation=relu centering=on"},
         {"mlp", "width=9 activation=gelu centering=on"},
         {"mlp", "width=9 activation=softplus"},

@@ -136,6 +136,13 @@ static double difference_of_forms(const char *name, const char *isa, gk_dtype dt
     worst = fmax(worst, fabs(all.loss - sum.loss) / sum.loss);
     worst = fmax(worst, fabs(all.correct_loss - sum.correct_loss) / sum.correct_loss);
     assert_true(fabs(all.accuracy - sum.accuracy) < 1e-12);
+    double *out = gk_alloc(2 * 700 * 29, sizeof *out), *few = out + 700 * 29;
+    assert_non_null(out);
+    assert_int_equal(lab.method->predict(lab.model, cells, 700, out), GK_OK);
+    for (int i = 0; i < 700; i += 50)
+        assert_int_equal(lab.method->predict(lab.model, cells + i, 50, few + i * 29), GK_OK);
+    worst = fmax(worst, nets_lab_difference(out, few, 700 * 29));
+    free(out);
     free(grad[0]);
     free(grad[1]);
     nets_lab_close(&lab);
