@@ -109,6 +109,15 @@ char *gk_safetensors_meta(const unsigned char *raw, size_t size, const char *key
 int gk_npy_write(const void *data, gk_dtype dtype, int rank, const int64_t *shape, unsigned char **out, size_t *size);
 /* Checks everything; out is malloc'ed double, whatever the stored type. rank at most 4. */
 int gk_npy_read(const unsigned char *raw, size_t size, double **out, int *rank, int64_t shape[4]);
+/* The same checks; *out but its name is filled, data points into raw, unaligned. */
+int gk_npy_tensor(const unsigned char *raw, size_t size, gk_tensor *out);
+
+/* ---- npz: arrays by name, NumPy's savez and savez_compressed; pure bytes ---- */
+/* malloc'ed archive of NAME.npy, uncompressed; equal tensors give equal bytes. Under 4 GiB. */
+int gk_npz_write(const gk_tensor *tensors, int n, unsigned char **out, size_t *size);
+/* The archive's arrays as a safetensors stream, malloc'ed, for gk_safetensors_read. A truncated or hostile archive is
+ * refused with a line that names the array. */
+int gk_npz_read(const unsigned char *raw, size_t size, unsigned char **out, size_t *out_size);
 
 /* ---- queries for listings ---- */
 

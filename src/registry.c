@@ -46,7 +46,7 @@ const gk_key gk_shared_keys[] = {
      "what stays: last values and events; also matrices and weights at memorised, grokked and the end; all"},
     {"threads", GK_KEY_INT, "0", 0, 1024, NULL, "threads; 0: one a core"},
     {"dtype", GK_KEY_CHOICE, "float32", 0, 0, "float32|float64", "number type of the weights"},
-    {"init_file", GK_KEY_TEXT, "", 0, 0, NULL, "safetensors file with the weights to start from"},
+    {"init_file", GK_KEY_TEXT, "", 0, 0, NULL, "weights to start from: safetensors, npz, or NAME=FILE.npy,..."},
     {"name", GK_KEY_TEXT, "", 0, 0, NULL, "name of the run; default METHOD-OP-P"},
     {0},
 };

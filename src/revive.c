@@ -1,7 +1,8 @@
 /* revive.c: a stored run brought back to life: its settings, its split, and a model that stands at a checkpoint. */
 #include "revive.h"
 
-#include <errno.h>
+#include "weights_file.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,27 +11,6 @@
 gk_dtype gk_revive_dtype(const gk_config *config)
 {
     return gk_config_is(config, "dtype", "float64") ? GK_F64 : GK_F32;
-}
-
-static int read_file(const char *path, unsigned char **out, size_t *size)
-{
-    FILE *f = fopen(path, "rb");
-    if (!f) return gk_error(GK_NOTFOUND, "cannot open '%s': %s", path, strerror(errno));
-    unsigned char *data = NULL;
-    long end = -1;
-    if (fseek(f, 0, SEEK_END) == 0) end = ftell(f);
-    if (end >= 0 && (data = gk_alloc((size_t)end + 1, 1))) {
-        rewind(f);
-        if (fread(data, 1, (size_t)end, f) != (size_t)end) {
-            free(data);
-            data = NULL;
-        }
-    }
-    fclose(f);
-    if (!data) return gk_error(GK_FAILED, "cannot read '%s'", path);
-    *out = data;
-    *size = (size_t)end;
-    return GK_OK;
 }
 
 /* Overwrites the model's tensors of `set` with a safetensors stream. */
@@ -47,7 +27,7 @@ int gk_revive_init_file(const gk_method *method, gk_model *model, const char *pa
 {
     unsigned char *raw = NULL;
     size_t size = 0;
-    int code = read_file(path, &raw, &size);
+    int code = gk_weights_read(path, &raw, &size);
     if (code != GK_OK) return code;
     code = load_tensors(method, model, GK_WEIGHTS, raw, size, 0);
     free(raw);

@@ -7,7 +7,7 @@
 /* The number type that a config asks for. */
 gk_dtype gk_revive_dtype(const gk_config *config);
 
-/* Overwrites the model's weights with a safetensors file, the model standing at step 0. */
+/* Overwrites the model's weights with those of a file (see weights_file.h), the model standing at step 0. */
 int gk_revive_init_file(const gk_method *method, gk_model *model, const char *path);
 
 /* Settings, split and a fresh model of a stored run; to be freed with gk_revived_free. */

@@ -53,7 +53,8 @@ static int read_request(request *q)
 }
 
 /* Over training one measure is enough for the eye. Matrices and checkpoints are stored at steps of their own, and one
- * axis has one step of a run at a point: so the measures are of the ones or of the others, all of matrices under --deep. */
+ * axis has one step of a run at a point: so the measures are of the ones or of the others, all of matrices under
+ * --deep. */
 static int choose_measures(const request *q, gk_comparison *c)
 {
     const char *list = gk_cli_given(q->args, "measure");
@@ -61,11 +62,14 @@ static int choose_measures(const request *q, gk_comparison *c)
     int code = GK_OK;
     if (gk_cli_given(q->args, "deep"))
         for (int m = 0; m < GK_PAIR_MEASURES; m++) c->wanted[m] = !q->over || m < GK_PAIR_ANSWERS;
-    else if (list || q->over) code = gk_pair_choose(list ? list : "cosine_nodiag", c->wanted);
+    else if (list || q->over)
+        code = gk_pair_choose(list ? list : "cosine_nodiag", c->wanted);
     for (int m = 0; m <= GK_PAIR_LINES; m++) matrices = matrices || c->wanted[m];
     if (code == GK_OK && q->over && matrices && (c->wanted[GK_PAIR_ANSWERS] || c->wanted[GK_PAIR_WRONG]))
-        return gk_error(GK_USAGE, "--measure %s: agreement is of checkpoints and the others are of matrices, stored at "
-                        "other steps; --align takes them one after the other", list);
+        return gk_error(GK_USAGE,
+                        "--measure %s: agreement is of checkpoints and the others are of matrices, stored at "
+                        "other steps; --align takes them one after the other",
+                        list);
     return code;
 }
 
@@ -94,9 +98,11 @@ static void warn_steps(const gk_comparison *c)
             if (pair->a != i && pair->b != i) continue;
             const int64_t matrix = pair->matrix_step[pair->b == i], answers = pair->answers_step[pair->b == i];
             if (matrix >= 0 && matrix != step)
-                fprintf(stderr, "run %s: its %s is that of %s %lld\n", r->label, r->kind, r->row.step_unit, (long long)matrix);
+                fprintf(stderr, "run %s: its %s is that of %s %lld\n", r->label, r->kind, r->row.step_unit,
+                        (long long)matrix);
             if (answers >= 0 && answers != step)
-                fprintf(stderr, "run %s: its answers are those of %s %lld\n", r->label, r->row.step_unit, (long long)answers);
+                fprintf(stderr, "run %s: its answers are those of %s %lld\n", r->label, r->row.step_unit,
+                        (long long)answers);
             break;
         }
     }
@@ -149,26 +155,27 @@ const gk_command gk_cmd_compare = {
     .name = "compare",
     .summary = "puts runs that share a split side by side",
     .usage = "RUN[@STEP] RUN[@STEP] ...",
-    .detail = "Accuracies, when each run memorised and grokked, the structure of the last feature matrices, how alike they\n"
-              "are, and what that says. Whatever is worked out of a pair is stored in the table comparison. Runs of\n"
-              "different splits are refused (exit status 4) without --across-splits.\n"
-              "--json has runs and pairs, --csv the runs, --csv --pairs the pairs, --csv --align a row a point and pair.\n"
-              "\n"
-              "Measures of a pair, for --measure and in the column measure of comparison:\n"
-              "  cosine, cosine_nodiag, pearson, pearson_nodiag\n"
-              "      of the entries of the feature matrices, with and without their diagonals; also of the blocks xx, yx\n"
-              "      (M[p:2p, 0:p]) and yy, as in cosine_yx; also with rows and columns by their discrete logarithms\n"
-              "      (cosine_dlog, cosine_yx_dlog) or in the order in which each run's task is an addition (cosine_group),\n"
-              "      so that add, sub, and with --across-splits mul mod 61 and add mod 60 can be held against each other\n"
-              "  eigen_distance, frequency_distance, line_distance\n"
-              "      total variation, 0 the same to 1 nothing shared, between the eigenvalues; between the Fourier energies\n"
-              "      of the block yx by frequency; and by frequency and direction (functions of x - y, and of x + y)\n"
-              "  key_overlap      key frequencies of both over those of either\n"
-              "  agreement        share of test cells with equal answers\n"
-              "  agreement_wrong  the same where both are wrong\n"
-              "examples: groklab compare mlp rfm transformer --deep\n"
-              "          groklab compare mlp@20 rfm@12 --measure agreement,agreement_wrong\n"
-              "          groklab compare mlp rfm --align phase --measure cosine_yx,line_distance",
+    .detail =
+        "Accuracies, when each run memorised and grokked, the structure of the last feature matrices, how alike they\n"
+        "are, and what that says. Whatever is worked out of a pair is stored in the table comparison. Runs of\n"
+        "different splits are refused (exit status 4) without --across-splits.\n"
+        "--json has runs and pairs, --csv the runs, --csv --pairs the pairs, --csv --align a row a point and pair.\n"
+        "\n"
+        "Measures of a pair, for --measure and in the column measure of comparison:\n"
+        "  cosine, cosine_nodiag, pearson, pearson_nodiag\n"
+        "      of the entries of the feature matrices, with and without their diagonals; also of the blocks xx, yx\n"
+        "      (M[p:2p, 0:p]) and yy, as in cosine_yx; also with rows and columns by their discrete logarithms\n"
+        "      (cosine_dlog, cosine_yx_dlog) or in the order in which each run's task is an addition (cosine_group),\n"
+        "      so that add, sub, and with --across-splits mul mod 61 and add mod 60 can be held against each other\n"
+        "  eigen_distance, frequency_distance, line_distance\n"
+        "      total variation, 0 the same to 1 nothing shared, between the eigenvalues; between the Fourier energies\n"
+        "      of the block yx by frequency; and by frequency and direction (functions of x - y, and of x + y)\n"
+        "  key_overlap      key frequencies of both over those of either\n"
+        "  agreement        share of test cells with equal answers\n"
+        "  agreement_wrong  the same where both are wrong\n"
+        "examples: groklab compare mlp rfm transformer --deep\n"
+        "          groklab compare mlp@20 rfm@12 --measure agreement,agreement_wrong\n"
+        "          groklab compare mlp rfm --align phase --measure cosine_yx,line_distance",
     .options = options,
     .least = 1,
     .most = -1,

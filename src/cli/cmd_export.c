@@ -1,6 +1,5 @@
 /* cmd_export.c: groklab export: weights, matrices and curves in the formats of others. */
 #include "commands.h"
-#include "export.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -16,6 +15,7 @@ static const gk_cli_option options[] = {
     {"step", 0, "N", "the checkpoint or matrix of this step (default: the last)"},
     {"matrix", 0, "KIND", "npy, csv: a feature matrix, e.g. sqrt_agop or metric"},
     {"tensor", 0, "NAME", "npy, csv: one tensor of the weights"},
+    {"outputs", 0, NULL, "npy, csv: the p class outputs on all cells x*p + y, [p*p, p], worked out from the weights"},
     {NULL, 0, NULL, NULL},
 };
 
@@ -23,10 +23,14 @@ typedef struct job {
     gk_store *store;
     int64_t run, step;
     const char *format, *matrix, *tensor;
+    bool outputs;
     FILE *out;
 } job;
 
-static bool is(const job *j, const char *format) { return strcmp(j->format, format) == 0; }
+static bool is(const job *j, const char *format)
+{
+    return strcmp(j->format, format) == 0;
+}
 
 /* ---- arrays: one feature matrix or one tensor ---- */
 
@@ -119,25 +123,38 @@ static int export_tensor(const job *j)
     return code;
 }
 
+static int export_outputs(const job *j)
+{
+    gk_revived alive;
+    int code = gk_lab_revive(j->store, j->run, j->step, &alive);
+    if (code != GK_OK) return code;
+    const int p = alive.split.task.p, n = p * p;
+    int32_t *cells = gk_alloc((size_t)n, sizeof *cells);
+    double *outputs = gk_alloc((size_t)n * (size_t)p, sizeof *outputs);
+    code = cells && outputs ? GK_OK : GK_FAILED;
+    for (int i = 0; i < n && code == GK_OK; i++) cells[i] = i;
+    if (code == GK_OK) code = alive.method->predict(alive.model, cells, n, outputs);
+    const int64_t shape[2] = {n, p};
+    if (code == GK_OK)
+        code = is(j, "csv") ? write_array_csv(j->out, outputs, n, p) : write_npy(j->out, outputs, GK_F64, 2, shape);
+    free(cells);
+    free(outputs);
+    gk_revived_free(&alive);
+    return code;
+}
+
 /* ---- all weights ---- */
 
 static int export_npz(const job *j)
 {
-    unsigned char *raw;
+    unsigned char *raw, *npz = NULL;
     gk_tensor tensors[GK_TENSORS_MAX];
-    gk_npz_member members[GK_TENSORS_MAX];
-    unsigned char *streams[GK_TENSORS_MAX];
-    int n, done = 0, code = load_weights(j, &raw, tensors, &n);
+    size_t size;
+    int n, code = load_weights(j, &raw, tensors, &n);
     if (code != GK_OK) return code;
-    for (; done < n && code == GK_OK; done++) {
-        members[done].name = tensors[done].name;
-        streams[done] = NULL;
-        code = gk_npy_write(tensors[done].data, tensors[done].dtype, tensors[done].rank, tensors[done].shape, &streams[done],
-                            &members[done].size);
-        members[done].npy = streams[done];
-    }
-    if (code == GK_OK) code = gk_npz_write(j->out, members, n);
-    for (int i = 0; i < done; i++) free(streams[i]);
+    code = gk_npz_write(tensors, n, &npz, &size);
+    if (code == GK_OK) fwrite(npz, 1, size, j->out);
+    free(npz);
     free(raw);
     return code;
 }
@@ -207,11 +224,12 @@ static int choose_format(job *j, const gk_cli_args *args)
                         near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
     }
     if (given) j->format = given;
-    const bool one = j->matrix || j->tensor;
-    if (j->matrix && j->tensor) return gk_error(GK_USAGE, "--matrix and --tensor exclude each other");
-    if (one && !is(j, "npy") && !is(j, "csv"))
-        return gk_error(GK_USAGE, "--format %s: a single matrix or tensor goes to npy or csv", j->format);
-    if (is(j, "npy") && !one) return gk_error(GK_USAGE, "--format npy needs --matrix KIND or --tensor NAME");
+    const int arrays = (j->matrix != NULL) + (j->tensor != NULL) + j->outputs;
+    if (arrays > 1) return gk_error(GK_USAGE, "--matrix, --tensor and --outputs exclude each other");
+    if (arrays == 1 && !is(j, "npy") && !is(j, "csv"))
+        return gk_error(GK_USAGE, "--format %s: a single array goes to npy or csv", j->format);
+    if (is(j, "npy") && arrays == 0)
+        return gk_error(GK_USAGE, "--format npy needs --matrix KIND, --tensor NAME or --outputs");
     if (!file && isatty(STDOUT_FILENO) && !is(j, "csv") && !is(j, "jsonl"))
         return gk_error(GK_USAGE, "bytes are not for a terminal; use --output FILE");
     return GK_OK;
@@ -221,6 +239,7 @@ static int write_all(const job *j)
 {
     if (j->matrix) return export_matrix(j);
     if (j->tensor) return export_tensor(j);
+    if (j->outputs) return export_outputs(j);
     if (is(j, "safetensors")) return export_safetensors(j);
     return is(j, "npz") ? export_npz(j) : export_metrics(j);
 }
@@ -228,7 +247,11 @@ static int write_all(const job *j)
 static int run(gk_cli *cli, const gk_cli_args *args)
 {
     const char *file = gk_cli_given(args, "output");
-    job j = {.step = -1, .matrix = gk_cli_given(args, "matrix"), .tensor = gk_cli_given(args, "tensor"), .out = stdout};
+    job j = {.step = -1,
+             .matrix = gk_cli_given(args, "matrix"),
+             .tensor = gk_cli_given(args, "tensor"),
+             .outputs = gk_cli_given(args, "outputs") != NULL,
+             .out = stdout};
     int code = choose_format(&j, args);
     if (code == GK_OK) code = gk_cli_given_int(args, "step", 0, INT64_MAX, &j.step);
     if (code == GK_OK) code = gk_cli_open(cli, GK_STORE_READ, &j.store);
@@ -247,10 +270,10 @@ static int run(gk_cli *cli, const gk_cli_args *args)
 
 const gk_command gk_cmd_export = {
     .name = "export",
-    .summary = "writes weights, a matrix or the metrics of a run",
+    .summary = "writes weights, a matrix, outputs or the metrics of a run",
     .usage = "RUN",
-    .detail = "safetensors and npz have all weights under their TransformerLens or PyTorch names, npy one matrix or tensor,\n"
-              "csv one matrix or tensor or, like jsonl, every metric as name, step, value.\n"
+    .detail = "safetensors and npz have all weights under their TransformerLens or PyTorch names, npy one matrix,\n"
+              "tensor or the outputs, csv one of these or, like jsonl, every metric as name, step, value.\n"
               "example: groklab export @last -o weights.safetensors",
     .options = options,
     .least = 1,

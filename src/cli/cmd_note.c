@@ -25,8 +25,9 @@ static int show(gk_store *s, int64_t id)
     bool found = false;
     snprintf(text, sizeof text, "%" PRId64, id);
     const char *const params[] = {text, NULL};
-    int code = gk_store_query(
-        s, "SELECT CAST(value AS TEXT) FROM tag WHERE run_id = CAST(?1 AS INTEGER) AND key = 'note'", params, print_note, &found);
+    int code =
+        gk_store_query(s, "SELECT CAST(value AS TEXT) FROM tag WHERE run_id = CAST(?1 AS INTEGER) AND key = 'note'",
+                       params, print_note, &found);
     if (code == GK_OK && !found) fprintf(stderr, "run %lld has no note\n", (long long)id);
     return code;
 }

@@ -71,8 +71,10 @@ static int run(gk_cli *cli, const gk_cli_args *args)
     if (code == GK_OK) {
         code = gk_list_begin(&list, stdout, gk_list_format_of(args), 9, names);
         if (code == GK_OK) code = remove_all(s, ids, n, dry, &list, &bytes);
-        if (code == GK_OK) gk_list_end(&list);
-        else gk_list_free(&list);
+        if (code == GK_OK)
+            gk_list_end(&list);
+        else
+            gk_list_free(&list);
     }
     if (code == GK_OK)
         fprintf(stderr, "%s %d run%s with %.1f MB of matrices and weights\n", dry ? "would remove" : "removed", n,
@@ -85,9 +87,10 @@ const gk_command gk_cmd_rm = {
     .name = "rm",
     .summary = "removes runs with all that belongs to them",
     .usage = "RUN ...",
-    .detail = "Metrics, events, matrices, checkpoints, tags and comparisons go with a run; its split stays. A run that a\n"
-              "living process trains is refused. The file keeps its size, and later runs fill the room;\n"
-              "groklab sql --write VACUUM gives it back.",
+    .detail =
+        "Metrics, events, matrices, checkpoints, tags and comparisons go with a run; its split stays. A run that a\n"
+        "living process trains is refused. The file keeps its size, and later runs fill the room;\n"
+        "groklab sql --write VACUUM gives it back.",
     .options = options,
     .least = 1,
     .most = -1,

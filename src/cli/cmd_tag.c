@@ -61,8 +61,9 @@ const gk_command gk_cmd_tag = {
     .name = "tag",
     .summary = "puts words of your own on a run, or lists them",
     .usage = "[RUN [KEY[=VALUE] ...]]",
-    .detail = "A key has one value on a run; a new one replaces it. 'groklab ls --tag KEY' lists the runs that have it.\n"
-              "example: groklab tag @last figure=3 baseline",
+    .detail =
+        "A key has one value on a run; a new one replaces it. 'groklab ls --tag KEY' lists the runs that have it.\n"
+        "example: groklab tag @last figure=3 baseline",
     .options = options,
     .most = -1,
     .listing = true,

@@ -70,8 +70,7 @@ static int load_keys(gk_store *s, gk_compared_run *r, const char *run)
     const int all = r->keys.modulus / 2;
     if (r->keys.n > 8) snprintf(r->keys_text, sizeof r->keys_text, "%d of %d", r->keys.n, all);
     for (int k = 1; k <= all && r->keys.n <= 8; k++)
-        if (r->keys.has[k])
-            at += snprintf(r->keys_text + at, sizeof r->keys_text - (size_t)at, at ? " %d" : "%d", k);
+        if (r->keys.has[k]) at += snprintf(r->keys_text + at, sizeof r->keys_text - (size_t)at, at ? " %d" : "%d", k);
     r->facts[GK_FACT_KEYS] = gk_cell_text(r->keys_text);
     return GK_OK;
 }

@@ -41,7 +41,8 @@ static int list_steps(gk_store *s, const gk_comparison *c, const gk_compared_run
                : "SELECT step FROM checkpoint WHERE run_id = CAST(?1 AS INTEGER) AND kind = ?2 ORDER BY step",
         params, take_step, out);
     if (code != GK_OK || out->n > 0) return code;
-    return gk_error(GK_NOTFOUND, "run %s has no stored %s to compare over training", r->label, matrix ? r->kind : "weights");
+    return gk_error(GK_NOTFOUND, "run %s has no stored %s to compare over training", r->label,
+                    matrix ? r->kind : "weights");
 }
 
 /* ---- the axis ---- */
@@ -216,7 +217,8 @@ static int print_table(const gk_over *o, const gk_comparison *c, int measure)
 static int print_rows(const gk_over *o, const gk_comparison *c, gk_list_format format)
 {
     enum { LEAD = 8 };
-    const char *names[LEAD + GK_PAIR_MEASURES] = {"align", "at", "run_a", "name_a", "step_a", "run_b", "name_b", "step_b"};
+    const char *names[LEAD + GK_PAIR_MEASURES] = {"align",  "at",    "run_a",  "name_a",
+                                                  "step_a", "run_b", "name_b", "step_b"};
     char texts[GK_PAIR_MEASURES][40];
     int shown[GK_PAIR_MEASURES], n = 0;
     static const char *const words[] = {"step", "fraction", "phase"};
@@ -232,8 +234,9 @@ static int print_rows(const gk_over *o, const gk_comparison *c, gk_list_format f
         const int64_t *steps = o->steps + (size_t)(i / c->n_pairs) * (size_t)c->n;
         const gk_run_row *a = &c->runs[pair->a].row, *b = &c->runs[pair->b].row;
         gk_cell cells[LEAD + GK_PAIR_MEASURES] = {
-            gk_cell_text(words[o->align]), gk_cell_real(o->at[i / c->n_pairs]), gk_cell_int(a->id), gk_cell_text(a->name),
-            gk_cell_int(steps[pair->a]),   gk_cell_int(b->id),                  gk_cell_text(b->name), gk_cell_int(steps[pair->b])};
+            gk_cell_text(words[o->align]), gk_cell_real(o->at[i / c->n_pairs]), gk_cell_int(a->id),
+            gk_cell_text(a->name),         gk_cell_int(steps[pair->a]),         gk_cell_int(b->id),
+            gk_cell_text(b->name),         gk_cell_int(steps[pair->b])};
         for (int k = 0; k < n; k++) cells[LEAD + k] = gk_cell_real(pair->values[shown[k]]);
         code = gk_list_row(&list, cells);
     }

@@ -19,8 +19,10 @@ static const char *const others[] = {"eigen_distance", "frequency_distance", "li
 /* (order * 4 + block) * 4 + similarity */
 const char *gk_pair_name(int measure, char out[40])
 {
-    if (measure >= GK_PAIR_MATRIX) snprintf(out, 40, "%s", others[measure - GK_PAIR_MATRIX]);
-    else snprintf(out, 40, "%s%s%s", similarities[measure % 4], blocks[measure / 4 % 4], orders[measure / 16]);
+    if (measure >= GK_PAIR_MATRIX)
+        snprintf(out, 40, "%s", others[measure - GK_PAIR_MATRIX]);
+    else
+        snprintf(out, 40, "%s%s%s", similarities[measure % 4], blocks[measure / 4 % 4], orders[measure / 16]);
     return out;
 }
 
@@ -67,7 +69,8 @@ static int compare_block(double out[4], const gk_compared_view *a, const gk_comp
     if (!x || !y || n != b->n[order]) return GK_OK;
     const bool halves = n == 2 * a->run->stored.p || order > 0;
     if (block > 0 && (!halves || half == 0)) return GK_OK;
-    const size_t row = block > 1 ? (size_t)half : 0, column = block == 3 ? (size_t)half : 0, at = row * (size_t)n + column;
+    const size_t row = block > 1 ? (size_t)half : 0, column = block == 3 ? (size_t)half : 0,
+                 at = row * (size_t)n + column;
     gk_similarity s;
     int code = gk_similarity_of(&s, x + at, n, y + at, n, block ? half : n);
     if (code != GK_OK) return code;
@@ -90,7 +93,8 @@ static double distance_by_frequency(const gk_compared_view *a, const gk_compared
 static void compare_answers(gk_compared_pair *pair, const gk_compared_view *a, const gk_compared_view *b)
 {
     const gk_task *s = &a->run->split.task, *t = &b->run->split.task;
-    if (!a->answers || !b->answers || s->p != t->p || memcmp(s->labels, t->labels, (size_t)(s->p * s->p) * sizeof *s->labels) != 0)
+    if (!a->answers || !b->answers || s->p != t->p ||
+        memcmp(s->labels, t->labels, (size_t)(s->p * s->p) * sizeof *s->labels) != 0)
         return;
     int both = 0, equal = 0, wrong = 0, equally_wrong = 0;
     for (int i = 0; i < s->p * s->p; i++) {
@@ -128,7 +132,8 @@ int gk_pair_compute(gk_compared_pair *pair, const gk_compared_view *a, const gk_
         values[GK_PAIR_FREQUENCIES] = distance_by_frequency(a, b);
     }
     const gk_key_set *j = &a->run->keys, *k = &b->run->keys;
-    if (j->modulus > 0 && j->modulus == k->modulus) values[GK_PAIR_KEYS] = gk_overlap(j->has, k->has, j->modulus / 2 + 1);
+    if (j->modulus > 0 && j->modulus == k->modulus)
+        values[GK_PAIR_KEYS] = gk_overlap(j->has, k->has, j->modulus / 2 + 1);
     compare_answers(pair, a, b);
     for (int m = 0; m < GK_PAIR_MEASURES; m++)
         if (!wanted[m]) values[m] = NAN;

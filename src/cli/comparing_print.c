@@ -32,8 +32,8 @@ enum { FIXED = 13, ALL = FIXED + GK_FACTS };
 
 int gk_comparison_print_runs(const gk_comparison *c, gk_list_format format)
 {
-    const char *names[ALL] = {"run",  "uid",    "name", "method",    "split",        "op",   "p",
-                              "train_fraction", "status", "step", "step_unit", "wall_seconds", "kind"};
+    const char *names[ALL] = {"run",    "uid",  "name",      "method",       "split", "op", "p", "train_fraction",
+                              "status", "step", "step_unit", "wall_seconds", "kind"};
     for (int f = 0; f < GK_FACTS; f++) names[FIXED + f] = facts[f].name;
     gk_list list;
     int code = gk_list_begin(&list, stdout, format, ALL, names);
@@ -67,7 +67,10 @@ static int wanted_list(const gk_comparison *c, int *shown)
     return n;
 }
 
-static gk_cell step_cell(int64_t step) { return step < 0 ? gk_cell_text(NULL) : gk_cell_int(step); }
+static gk_cell step_cell(int64_t step)
+{
+    return step < 0 ? gk_cell_text(NULL) : gk_cell_int(step);
+}
 
 static int print_pairs(const gk_comparison *c, gk_list_format format)
 {
@@ -82,10 +85,9 @@ static int print_pairs(const gk_comparison *c, gk_list_format format)
     for (int i = 0; i < c->n_pairs && code == GK_OK; i++) {
         const gk_compared_pair *pair = &c->pairs[i];
         const gk_compared_run *a = &c->runs[pair->a], *b = &c->runs[pair->b];
-        gk_cell cells[LEAD + GK_PAIR_MEASURES] = {gk_cell_int(a->row.id), step_cell(a->matrix_step),
-                                                  gk_cell_text(a->matrix_step < 0 ? NULL : a->kind),
-                                                  gk_cell_int(b->row.id), step_cell(b->matrix_step),
-                                                  gk_cell_text(b->matrix_step < 0 ? NULL : b->kind)};
+        gk_cell cells[LEAD + GK_PAIR_MEASURES] = {
+            gk_cell_int(a->row.id), step_cell(a->matrix_step), gk_cell_text(a->matrix_step < 0 ? NULL : a->kind),
+            gk_cell_int(b->row.id), step_cell(b->matrix_step), gk_cell_text(b->matrix_step < 0 ? NULL : b->kind)};
         for (int k = 0; k < n; k++) cells[LEAD + k] = gk_cell_real(pair->values[shown[k]]);
         code = gk_list_row(&list, cells);
     }
@@ -192,13 +194,14 @@ static int print_by_pair(const gk_comparison *c, const int *shown, int n)
     return code;
 }
 
-/* Does an order of rows and columns tell the eye more than the plain one? Logarithms for products; the group's order where
- * the tasks differ. */
+/* Does an order of rows and columns tell the eye more than the plain one? Logarithms for products; the group's order
+ * where the tasks differ. */
 static bool order_tells(const gk_comparison *c, int order)
 {
     for (int i = 0; i < c->n; i++) {
         if (order == 1 && c->runs[i].split.task.form == GK_FORM_PRODUCT) return true;
-        if (order == 2 && (strcmp(c->runs[i].stored.op, c->runs[0].stored.op) != 0 || c->runs[i].stored.p != c->runs[0].stored.p))
+        if (order == 2 &&
+            (strcmp(c->runs[i].stored.op, c->runs[0].stored.op) != 0 || c->runs[i].stored.p != c->runs[0].stored.p))
             return true;
     }
     return order == 0;

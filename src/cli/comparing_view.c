@@ -51,12 +51,13 @@ static int load_eigen(gk_compared_view *v)
     return code;
 }
 
-/* Energies of the off-diagonal block along frequency 1, 2, ...: on the line of functions of v(y) - u(x), then on that of
- * functions of their sum. For an even group the alternating function is both; it counts with the first. */
+/* Energies of the off-diagonal block along frequency 1, 2, ...: on the line of functions of v(y) - u(x), then on that
+ * of functions of their sum. For an even group the alternating function is both; it counts with the first. */
 static int load_lines(gk_compared_view *v)
 {
     const int n = v->n[2], k = n / 2, half = k / 2;
-    double *block = gk_alloc((size_t)k * (size_t)k, sizeof *block), *energy = gk_alloc((size_t)half + 1, sizeof *energy);
+    double *block = gk_alloc((size_t)k * (size_t)k, sizeof *block),
+           *energy = gk_alloc((size_t)half + 1, sizeof *energy);
     v->lines = gk_alloc(2 * (size_t)half + 1, sizeof *v->lines);
     v->n_lines = half;
     const int code = block && energy && v->lines ? GK_OK : GK_FAILED;
@@ -74,7 +75,8 @@ static int load_lines(gk_compared_view *v)
 static int load_matrix(gk_compared_view *v, gk_store *s, int64_t step, const bool *wanted)
 {
     const gk_compared_run *r = v->run;
-    int columns, code = gk_store_get_matrix(s, r->at.run, step, r->kind, &v->matrix[0], &v->n[0], &columns, &v->matrix_step);
+    int columns,
+        code = gk_store_get_matrix(s, r->at.run, step, r->kind, &v->matrix[0], &v->n[0], &columns, &v->matrix_step);
     if (code == GK_NOTFOUND) {
         v->matrix[0] = NULL;
         v->matrix_step = -1;

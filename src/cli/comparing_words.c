@@ -24,9 +24,12 @@ static void say_when(const gk_compared_run *r)
     printf(" at %s %lld", r->row.step_unit, (long long)grokked->integer);
     if (memorised->type != GK_CELL_INTEGER) return;
     const long long delay = (long long)r->facts[GK_FACT_DELAY].integer;
-    if (memorised->integer == 0) fputs(" (its training data fitted from the start)", stdout);
-    else if (delay > 0) printf(" (%lld after memorising)", delay);
-    else fputs(" (while memorising)", stdout);
+    if (memorised->integer == 0)
+        fputs(" (its training data fitted from the start)", stdout);
+    else if (delay > 0)
+        printf(" (%lld after memorising)", delay);
+    else
+        fputs(" (while memorising)", stdout);
 }
 
 static void say_why_not(const gk_compared_run *r)
@@ -101,8 +104,10 @@ static void say_alike(const gk_comparison *c)
     }
     for (int l = 0, said = 0; l < LEVELS; l++) {
         if (counts[l] == 0) continue;
-        if (known > NAMES_MAX) printf("; %d of %d pairs %s", counts[l], known, levels[l].word);
-        else printf("%s%s: ", said++ ? "; " : "", levels[l].word);
+        if (known > NAMES_MAX)
+            printf("; %d of %d pairs %s", counts[l], known, levels[l].word);
+        else
+            printf("%s%s: ", said++ ? "; " : "", levels[l].word);
         for (int i = 0, k = 0; i < c->n_pairs && known <= NAMES_MAX; i++) {
             if (level_of(c->pairs[i].values[COSINE_NODIAG]) != l) continue;
             if (k++) fputs(", ", stdout);

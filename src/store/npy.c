@@ -197,45 +197,56 @@ static int find_header(const unsigned char *raw, size_t size, cursor *c)
     return GK_OK;
 }
 
-int gk_npy_read(const unsigned char *raw, size_t size, double **out, int *rank, int64_t shape[4])
+/* A checked array: `data` are `count` numbers of type h->descr, which fill the rest of raw. */
+static int open_array(const unsigned char *raw, size_t size, header *h, const unsigned char **data, size_t *count)
 {
     static const char *const known[] = {"<f8", "<f4", "<i8", "<i4", "|u1"};
     cursor c = {0};
-    header h = {0};
-    *out = NULL;
+    *h = (header){0};
     const int code = find_header(raw, size, &c);
     if (code != GK_OK) return code;
-    const unsigned char *data = (const unsigned char *)c.end;
-    if (!take_header(&c, &h))
+    *data = (const unsigned char *)c.end;
+    if (!take_header(&c, h))
         return gk_error(GK_FAILED, "an npy array with a header that cannot be read; up to 4 dimensions are accepted");
     size_t item = 0;
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-        if (strcmp(h.descr, known[i]) == 0) item = (size_t)(h.descr[2] - '0');
+        if (strcmp(h->descr, known[i]) == 0) item = (size_t)(h->descr[2] - '0');
     }
     if (item == 0)
         return gk_error(GK_FAILED, "an npy array of type '%s'; '<f8', '<f4', '<i8', '<i4' and '|u1' are accepted",
-                        h.descr);
-    if (h.fortran && h.rank > 1)
+                        h->descr);
+    if (h->fortran && h->rank > 1)
         return gk_error(GK_FAILED, "an npy array in Fortran order; write it with np.ascontiguousarray(a)");
 
     /* The claimed shape must be exactly what is there before anything is allocated for it. */
-    const size_t there = size - (size_t)(data - raw);
-    size_t count = 1;
+    const size_t there = size - (size_t)(*data - raw);
     bool fits = true;
-    for (int i = 0; i < h.rank; i++) {
-        if (h.shape[i] > INT_MAX)
+    *count = 1;
+    for (int i = 0; i < h->rank; i++) {
+        if (h->shape[i] > INT_MAX)
             fits = false;
-        else if (h.shape[i] != 0 && count > there / (size_t)h.shape[i])
+        else if (h->shape[i] != 0 && *count > there / (size_t)h->shape[i])
             fits = false;
         else
-            count *= (size_t)h.shape[i];
+            *count *= (size_t)h->shape[i];
     }
-    if (!fits || count > there / item)
+    if (!fits || *count > there / item)
         return gk_error(GK_FAILED, "an npy array is truncated: its shape needs more than the %zu bytes there are",
                         there);
-    if (count * item != there)
-        return gk_error(GK_FAILED, "an npy array of %zu bytes is followed by %zu others", count * item,
-                        there - count * item);
+    if (*count * item != there)
+        return gk_error(GK_FAILED, "an npy array of %zu bytes is followed by %zu others", *count * item,
+                        there - *count * item);
+    return GK_OK;
+}
+
+int gk_npy_read(const unsigned char *raw, size_t size, double **out, int *rank, int64_t shape[4])
+{
+    header h;
+    const unsigned char *data;
+    size_t count;
+    *out = NULL;
+    const int code = open_array(raw, size, &h, &data, &count);
+    if (code != GK_OK) return code;
     double *numbers = gk_alloc(count, sizeof *numbers);
     if (!numbers) return GK_FAILED;
     for (size_t i = 0; i < count; i++) numbers[i] = number_at(data, i, h.descr);
@@ -243,4 +254,22 @@ int gk_npy_read(const unsigned char *raw, size_t size, double **out, int *rank, 
     *rank = h.rank;
     memcpy(shape, h.shape, sizeof h.shape);
     return GK_OK;
+}
+
+int gk_npy_tensor(const unsigned char *raw, size_t size, gk_tensor *out)
+{
+    header h;
+    const unsigned char *data;
+    size_t count;
+    const int code = open_array(raw, size, &h, &data, &count);
+    if (code != GK_OK) return code;
+    for (int type = GK_F32; type <= GK_I64; type++) {
+        if (strcmp(h.descr, DESCR[type]) != 0) continue;
+        out->dtype = (gk_dtype)type;
+        out->rank = h.rank;
+        memcpy(out->shape, h.shape, sizeof out->shape);
+        out->data = (void *)(uintptr_t)data;
+        return GK_OK;
+    }
+    return gk_error(GK_FAILED, "an npy array of type '%s'; tensors are '<f4', '<f8', '<i4' or '<i8'", h.descr);
 }

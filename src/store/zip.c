@@ -69,12 +69,13 @@ static int damaged(size_t n, const z_stream *z)
                     z->msg ? z->msg : "it ends too early");
 }
 
-int gk_unzip_grow(const void *data, size_t n, size_t limit, unsigned char **out, size_t *size)
+/* bits: as inflateInit2 takes them; negative for deflate without zlib's header and checksum. */
+static int inflate_grow(const void *data, size_t n, size_t limit, int bits, unsigned char **out, size_t *size)
 {
     *out = NULL;
     if (n > UINT_MAX) return gk_error(GK_FAILED, "a compressed blob of %zu bytes is too large", n);
     z_stream z = {0};
-    if (inflateInit(&z) != Z_OK) return gk_error(GK_FAILED, "out of memory for zlib");
+    if (inflateInit2(&z, bits) != Z_OK) return gk_error(GK_FAILED, "out of memory for zlib");
     z.next_in = (unsigned char *)(uintptr_t)data;
     z.avail_in = (unsigned)n;
     /* One byte more than the limit shows that there is more without keeping it. */
@@ -117,6 +118,21 @@ int gk_unzip_grow(const void *data, size_t n, size_t limit, unsigned char **out,
     *out = raw;
     *size = used;
     return GK_OK;
+}
+
+int gk_unzip_grow(const void *data, size_t n, size_t limit, unsigned char **out, size_t *size)
+{
+    return inflate_grow(data, n, limit, MAX_WBITS, out, size);
+}
+
+int gk_inflate(const void *data, size_t n, size_t raw_size, unsigned char **out)
+{
+    size_t size;
+    const int code = inflate_grow(data, n, raw_size, -MAX_WBITS, out, &size);
+    if (code != GK_OK || size == raw_size) return code;
+    free(*out);
+    *out = NULL;
+    return gk_error(GK_FAILED, "%zu deflated bytes hold %zu and should hold %zu", n, size, raw_size);
 }
 
 int gk_unzip(const void *data, size_t n, size_t raw_size, unsigned char **out)

@@ -18,6 +18,9 @@ int gk_unzip(const void *data, size_t n, size_t raw_size, unsigned char **out);
 /* The same where the raw size is not known: grows with what really comes out, never past `limit` bytes. */
 int gk_unzip_grow(const void *data, size_t n, size_t limit, unsigned char **out, size_t *size);
 
+/* raw_size bytes from a deflate stream without header, as ZIP archives have it; malloc'ed. */
+int gk_inflate(const void *data, size_t n, size_t raw_size, unsigned char **out);
+
 /* Does it start like a zlib stream? A raw npy starts with \x93, safetensors with a length whose low byte could be
  * anything, but whose high bytes are 0. */
 bool gk_is_zipped(const void *data, size_t n);

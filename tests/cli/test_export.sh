@@ -12,6 +12,7 @@ same "an older step is another file" "$(sha256sum <old.safetensors | cut -d' ' -
     "$(query "SELECT sha256 FROM checkpoint WHERE run_id = 1 AND kind = 'weights' AND step = 5")"
 works "npz" export net -o w.npz
 works "npy of a tensor" export net --tensor out.weight -o out.npy
+works "npy of the outputs" export net --outputs -o outputs.npy
 works "npy of a matrix" export kernel --matrix metric -o metric.npy
 if python3 -c 'import numpy' 2>/dev/null; then
     python3 - <<'P'
@@ -26,6 +27,12 @@ for name in z.files:
     w = np.frombuffer(raw[8 + n + a:8 + n + b], "<f4").reshape(head[name]["shape"])
     assert (w == z[name]).all() and w.dtype == z[name].dtype
 assert z["fc1.weight"].shape == (16, 26) and (np.load("out.npy") == z["out.weight"]).all()
+cells = np.arange(169)
+x = np.zeros((169, 26))
+x[cells, cells // 13] = x[cells, 13 + cells % 13] = 1
+f = (x @ z["fc1.weight"].T.astype(float)) ** 2 @ z["out.weight"].T.astype(float)
+outputs = np.load("outputs.npy")
+assert outputs.shape == (169, 13) and abs(outputs - f).max() < 1e-5 * abs(f).max()
 m = np.load("metric.npy")
 assert m.shape == (26, 26) and np.allclose(m, m.T)
 P
@@ -68,8 +75,9 @@ says "and named" "cut.safetensors"
 same "refused files make no run" "$(query 'SELECT count(*) FROM run')" 4
 
 refuses "unknown format suggests" 2 "did you mean 'safetensors'" export net --format safetensor -o x
-refuses "npy of what" 2 "needs --matrix KIND or --tensor NAME" export net -o x.npy
-refuses "a matrix as safetensors" 2 "goes to npy or csv" export net --matrix agop -o x.safetensors
+refuses "npy of what" 2 "needs --matrix KIND, --tensor NAME or --outputs" export net -o x.npy
+refuses "a matrix as safetensors" 2 "a single array goes to npy or csv" export net --matrix agop -o x.safetensors
+refuses "a matrix and outputs" 2 "exclude each other" export net --matrix agop --outputs -o x.npy
 refuses "no such tensor suggests" 3 "did you mean 'fc1.weight'" export net --tensor fc1.weigth -o x.npy
 refuses "no such matrix" 3 "." export net --matrix metric -o x.npy
 refuses "no such step" 3 "." export net --step 7 -o x.safetensors
