@@ -43,7 +43,8 @@ static int run(gk_cli *cli, const gk_cli_args *args)
     gk_store *s = NULL;
     gk_list list = {0};
     (void)cli;
-    if (gk_cli_given(args, "db")) return gk_error(GK_USAGE, "merge names its databases itself, OUT.db IN.db ...; leave out --db");
+    if (gk_cli_given(args, "db"))
+        return gk_error(GK_USAGE, "merge names its databases itself, OUT.db IN.db ...; leave out --db");
     int code = check_all(args);
     if (code == GK_OK) code = gk_store_open(&s, args->words[0], GK_STORE_CREATE);
     if (code == GK_OK) code = gk_list_begin(&list, stdout, gk_list_format_of(args), 4, names);

@@ -4,9 +4,9 @@
 
 #include "cli.h"
 
-/* Lists groups of runs with n, and mean, standard deviation, least and most of their steps to memorise and to generalise.
- * by: settings between commas, or all-but-KEY,KEY...: every setting that differs among the runs but those (and the name).
- * filter: an SQL condition over `run r JOIN split s` with parameters ?1 ... from params. */
+/* Lists groups of runs with n, and mean, standard deviation, least and most of their steps to memorise and to
+ * generalise. by: settings between commas, or all-but-KEY,KEY...: every setting that differs among the runs but those
+ * (and the name). filter: an SQL condition over `run r JOIN split s` with parameters ?1 ... from params. */
 int gk_groups_list(gk_store *s, gk_list_format format, const char *by, const char *filter, const char *const *params,
                    size_t *rows);
 

@@ -1,5 +1,5 @@
-/* ini_file.h: the lines of an INI file, kept with their places so that every error can name file:line. Values are plain text;
- * recipes and sweeps give them their meaning. */
+/* ini_file.h: the lines of an INI file, kept with their places so that every error can name file:line. Values are plain
+ * text; recipes and sweeps give them their meaning. */
 #ifndef GK_CLI_INI_FILE_H
 #define GK_CLI_INI_FILE_H
 

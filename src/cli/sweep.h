@@ -1,5 +1,6 @@
-/* sweep.h: what the files of `groklab sweep` share. A plan says which runs a recipe asks for; a shard is one rank's part of
- * it; a claim keeps two processes from training the same run; a pool of worker processes trains what is left. */
+/* sweep.h: what the files of `groklab sweep` share. A plan says which runs a recipe asks for; a shard is one rank's
+ * part of it; a claim keeps two processes from training the same run; a pool of worker processes trains what is left.
+ */
 #ifndef GK_CLI_SWEEP_H
 #define GK_CLI_SWEEP_H
 
@@ -16,8 +17,9 @@ typedef struct gk_sweep_axis {
     int n;
 } gk_sweep_axis;
 
-/* Expands what stands behind '=': values between commas; of a number also a:b (whole numbers), a:b:step, and a:b:logN (N
- * values with equal ratios), ends included. Each value is checked against the key's row in `config`. GK_USAGE names `where`. */
+/* Expands what stands behind '=': values between commas; of a number also a:b (whole numbers), a:b:step, and a:b:logN
+ * (N values with equal ratios), ends included. Each value is checked against the key's row in `config`. GK_USAGE names
+ * `where`. */
 int gk_sweep_values(gk_sweep_axis *out, const gk_config *config, const char *key, const char *text, const char *where);
 void gk_sweep_axis_free(gk_sweep_axis *axis);
 
@@ -82,7 +84,8 @@ typedef struct gk_sweep_claims {
     char *path; /* the lock file beside the database */
     int fd;     /* -1: not open */
 } gk_sweep_claims;
-/* Nobody else may train what is claimed until this process releases it or dies, however it dies. GK_BUSY: someone does. */
+/* Nobody else may train what is claimed until this process releases it or dies, however it dies. GK_BUSY: someone does.
+ */
 int gk_sweep_claim(gk_sweep_claims *claims, const char *identity);
 void gk_sweep_release(gk_sweep_claims *claims, const char *identity);
 /* Removes the lock file unless another process uses it. */
