@@ -10,7 +10,7 @@ static const gk_key keys[] = {
     {"train_fraction", GK_KEY_REAL, "0.3", 0, 1, NULL, "share of the pairs that is trained on"},
     {"steps", GK_KEY_INT, "40000", 0, 1e12, NULL, "epochs"},
     {"eval_every", GK_KEY_INT, "10", 0, 1e12, NULL, "epochs between evaluations; 0: only at the end"},
-    {"measure_every", GK_KEY_INT, "100", 0, 1e12, NULL,
+    {"measure_every", GK_KEY_INT, "200", 0, 1e12, NULL,
      "epochs between measures and feature matrices; 0: only at the end"},
     {"checkpoint_every", GK_KEY_INT, "1000", 0, 1e12, NULL, "epochs between checkpoints; 0: only at the end"},
     {"threads", GK_KEY_INT, "0", 0, 1024, NULL, "threads; 0: one a core"},
@@ -23,6 +23,8 @@ static const gk_key keys[] = {
      "fast: by tables, for many pairs at once; plain: layer by layer; auto: fast from 400 examples an update on"},
     {"batch_size", GK_KEY_INT, "0", 0, 1e9, NULL, "examples per update; 0: all"},
     {"warmup", GK_KEY_INT, "10", 0, 1e12, NULL, "updates over which the learning rate rises from 0"},
+    {"agop_samples", GK_KEY_INT, "1024", 0, 1e9, NULL,
+     "training pairs that the AGOP averages over, spread evenly; 0: all, at 15 to 20 epochs' cost a time"},
     NET_KEYS,
     {0},
 };
@@ -111,6 +113,8 @@ static int init(gk_model **out, const gk_config *config, const gk_split *split)
     m->s.dm = (int)gk_config_int(config, "d_mlp");
     net_read(&m->n, config, split, p + 1);
     m->plain = gk_config_is(config, "form", "plain") || (gk_config_is(config, "form", "auto") && m->n.batch < TF_MANY);
+    const int64_t samples = gk_config_int(config, "agop_samples");
+    m->agop_samples = samples == 0 || samples > split->n_train ? split->n_train : (int)samples;
     memory(m);
     if (gk_pool_alloc(&m->n.pool) != GK_OK) {
         free_model(m);

@@ -53,9 +53,10 @@ struct gk_model {
     net n;
     tf_sizes s;
     tf_weights w;
-    tf_work *work; /* [threads] */
-    bool plain;    /* training takes the plain form; the fast one has no memory then */
-    tf_fast *fast; /* or NULL */
+    tf_work *work;    /* [threads] */
+    bool plain;       /* training takes the plain form; the fast one has no memory then */
+    tf_fast *fast;    /* or NULL */
+    int agop_samples; /* training pairs of the AGOP: all, or so many spread evenly over them in the order of cells */
 };
 
 #define tf_embed_forward    NAME(gk_tf_embed_forward)
@@ -71,6 +72,7 @@ struct gk_model {
 #define tf_plain_neurons    NAME(gk_tf_plain_neurons)
 #define tf_plain_readout    NAME(gk_tf_plain_readout)
 #define tf_plain_backward   NAME(gk_tf_plain_backward)
+#define tf_agop             NAME(gk_tf_agop)
 #define tf_feature          NAME(gk_tf_feature)
 #define tf_feature_kinds    NAME(gk_tf_feature_kinds)
 
@@ -103,6 +105,10 @@ void tf_plain_readout(const gk_model *m, tf_block *f, int n);                   
 /* From g.logits to the weight gradients, added to k->dw. */
 void tf_plain_backward(const gk_model *m, tf_work *k, const int32_t *cells, int n);
 
+/* ---- transformer_agop.c: out [2p, 2p] ---- */
+int tf_agop(gk_model *m, double *out);
+
+/* ---- transformer_feature.c ---- */
 extern const char *const tf_feature_kinds[];
 int tf_feature(gk_model *m, const char *kind, double *out);
 

@@ -1,0 +1,363 @@
+/* transformer_agop.c: the AGOP of the transformer over the one-hot tokens of positions 0 and 1 ('=' fixed), no Jacobian
+ * of it ever formed.
+ *
+ * For a class c let r_c = W_O D_c [d: heads x dh], D_c the gradient of logit c by the residual stream after attention.
+ * With a_jh the attention of head h on position j, v_jh its value, o_h the mixed value and u_h = W_K[h] q_h / sqrt(dh),
+ *     dlogit_c / dx_j = sum_h a_jh [ W_V[h] r_ch + u_h (v_jh - o_h) . r_ch ],
+ * so d + heads numbers a position carry a row of the Jacobian: S = mean of P^T P, P [p, 2, d + heads], and
+ * G = T S T^T with T [p, d + heads] = (W_E W_V, W_E u). P's columns are those of r [p, d + 2 heads], times attention:
+ * per pair one product r^T r, spread into S by its attention weights.
+ *
+ * r = W_U^T W_O^T + sum over neurons k of s'_k (W_out W_U)_k^T (W_O W_in)_k. With ReLU s' is 0 or 1, and pairs with the
+ * same x have much the same neurons on: r of their majority is computed once, and each pair adds or takes away only the
+ * neurons that it has otherwise. Without that every pair costs p x d x (neurons that are on), and the product r^T r. */
+#include "tile.h"
+#include "transformer.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+typedef struct columns { /* row lengths; padding is 0 */
+    int d;               /* residual columns of r: d rounded up to a panel */
+    int all;             /* and behind them (v_jh - o_h) . r_ch for j = 0, 1 */
+    int line;            /* factors over classes: p rounded up, an odd number of cache lines */
+    int mixed;           /* of P at one position: d, */
+    int one;             /* and behind them one a head, both rounded up to vectors */
+} columns;
+
+typedef struct factors { /* what is the same for every pair */
+    real *logit;         /* [dm, line] rows of W_out W_U */
+    real *value;         /* [dm, d] rows of (W_O W_in)^T, by panels: [d / PANEL][dm][PANEL] */
+    real *skip;          /* [p, all] W_U^T W_O^T */
+} factors;
+
+typedef struct agop_work { /* one thread's */
+    real *slope;           /* [TF_BLOCK, dm] s' */
+    real *shared;          /* [dm] s' that the pairs with one x share */
+    real *logit, *value;   /* packed rows of the neurons in work, value by panels */
+    real *r_shared, *r;    /* [p, all] */
+    real *mixing;          /* [d, all - d] (v_jh - o_h) of each column's head */
+    real *gram;            /* [all, all] r^T r, as far as it is read */
+    real *attention;       /* [2, one] a_jh of each column of P */
+    real *part;            /* [2 one, 2 one] sum of P^T P over one block */
+    double *s;             /* the same over all of this thread's pairs */
+    double *mean;          /* [p, 2 one] sum of P when centred */
+} agop_work;
+
+static columns columns_of(const tf_sizes *s)
+{
+    const int line = 64 / (int)sizeof(real), lines = (s->p + line - 1) / line;
+    const int d = round_up(s->d, PANEL), mixed = round_up(s->d, VEC);
+    return (columns){.d = d,
+                     .all = d + round_up(2 * s->heads, VEC),
+                     .line = (lines | 1) * line,
+                     .mixed = mixed,
+                     .one = mixed + round_up(s->heads, VEC)};
+}
+
+static void factors_take(factors *f, gk_pool *pool, const tf_sizes *s, columns c)
+{
+    f->logit = gk_pool_take(pool, (size_t)s->dm * (size_t)c.line, sizeof(real));
+    f->value = gk_pool_take(pool, (size_t)s->dm * (size_t)c.d, sizeof(real));
+    f->skip = gk_pool_take(pool, (size_t)s->p * (size_t)c.all, sizeof(real));
+}
+
+static void work_take(agop_work *k, gk_pool *pool, const tf_sizes *s, columns c)
+{
+    const size_t p = (size_t)s->p, dm = (size_t)s->dm, all = (size_t)c.all, two = 2 * (size_t)c.one;
+    k->slope = gk_pool_take(pool, TF_BLOCK * dm, sizeof(real));
+    k->shared = gk_pool_take(pool, dm, sizeof(real));
+    k->logit = gk_pool_take(pool, dm * (size_t)c.line, sizeof(real));
+    k->value = gk_pool_take(pool, dm * (size_t)c.d, sizeof(real));
+    k->r_shared = gk_pool_take(pool, p * all, sizeof(real));
+    k->r = gk_pool_take(pool, p * all, sizeof(real));
+    k->mixing = gk_pool_take(pool, (size_t)c.d * (all - (size_t)c.d), sizeof(real));
+    k->gram = gk_pool_take(pool, all * all, sizeof(real));
+    k->attention = gk_pool_take(pool, two, sizeof(real));
+    k->part = gk_pool_take(pool, two * two, sizeof(real));
+    k->s = gk_pool_take(pool, two * two, sizeof(double));
+    k->mean = gk_pool_take(pool, p * two, sizeof(double));
+}
+
+/* `value` [d] of neuron `at` of `count`, into panels */
+static void put_value(real *panels, const real *value, int at, int count, int d)
+{
+    for (int q = 0; q < d; q += PANEL)
+        memcpy(panels + (ptrdiff_t)q * count + (ptrdiff_t)at * PANEL, value + q,
+               (size_t)net_rows(d, q, PANEL) * sizeof(real));
+}
+
+static int factors_fill(factors *f, const gk_model *m, columns c)
+{
+    const tf_sizes *s = &m->s;
+    real *value = gk_alloc((size_t)s->dm * (size_t)s->d, sizeof *value);
+    if (!value) return GK_FAILED;
+    net_gemm(false, false, s->dm, s->p, s->d, 1, m->w.w_out, s->d, m->w.w_u, s->vocab, 0, f->logit, c.line);
+    net_gemm(true, true, s->dm, s->d, s->d, 1, m->w.w_in, s->dm, m->w.w_o, s->d, 0, value, s->d);
+    net_gemm(true, true, s->p, s->d, s->d, 1, m->w.w_u, s->vocab, m->w.w_o, s->d, 0, f->skip, c.all);
+    for (int n = 0; n < s->dm; n++) put_value(f->value, value + (ptrdiff_t)n * s->d, n, s->dm, s->d);
+    free(value);
+    return GK_OK;
+}
+
+/* r += sum over neurons of (slope - base) logit^T value; base NULL: 0 */
+static void add_neurons(real *r, agop_work *k, const factors *f, const real *slope, const real *base, const tf_sizes *s,
+                        columns c)
+{
+    int count = 0;
+    for (ptrdiff_t n = 0; n < s->dm; n++) {
+        const real factor = base ? slope[n] - base[n] : slope[n];
+        if (factor == 0) continue;
+        const real *from = f->logit + n * c.line;
+        real *logit = k->logit + (ptrdiff_t)count * c.line;
+        for (int o = 0; o < c.line; o++) logit[o] = factor * from[o];
+        for (int q = 0; q < c.d; q += PANEL)
+            memcpy(k->value + ((ptrdiff_t)q * s->dm + (ptrdiff_t)count * PANEL),
+                   f->value + (ptrdiff_t)q * s->dm + n * PANEL, PANEL * sizeof(real));
+        count++;
+    }
+    for (int q = 0; q < c.d; q += PANEL)
+        tile_panel(r + q, c.all, (tile_left){k->logit, 1, c.line}, (tile_right){k->value + (ptrdiff_t)q * s->dm, PANEL},
+                   s->p, count, true);
+}
+
+/* k->r_shared of `rows` pairs with the same x, from row `first` of the block. */
+static void share_neurons(agop_work *k, const factors *f, int first, int rows, bool relu, const tf_sizes *s, columns c)
+{
+    const real *slope = k->slope + (ptrdiff_t)first * s->dm;
+    memset(k->shared, 0, (size_t)s->dm * sizeof(real));
+    for (int i = 0; relu && i < rows; i++)
+        for (int n = 0; n < s->dm; n++) k->shared[n] += slope[(ptrdiff_t)i * s->dm + n];
+    for (int n = 0; n < s->dm; n++) k->shared[n] = 2 * k->shared[n] > (real)rows ? 1 : 0;
+    memcpy(k->r_shared, f->skip, (size_t)s->p * (size_t)c.all * sizeof(real));
+    add_neurons(k->r_shared, k, f, k->shared, NULL, s, c);
+}
+
+/* k->r and k->attention of pair i of the block. */
+static void pair_rows(agop_work *k, const factors *f, const tf_block *b, int i, const tf_sizes *s, columns c)
+{
+    const real *a = b->a + (ptrdiff_t)i * s->heads * 3, *o = b->o + (ptrdiff_t)i * s->d;
+    const int beside = c.all - c.d;
+    memcpy(k->r, k->r_shared, (size_t)s->p * (size_t)c.all * sizeof(real));
+    add_neurons(k->r, k, f, k->slope + (ptrdiff_t)i * s->dm, k->shared, s, c);
+    for (int j = 0; j < 2; j++) {
+        const real *v = b->v + (ptrdiff_t)(2 * i + j) * s->d;
+        real *on = k->attention + (ptrdiff_t)j * c.one;
+        for (int q = 0; q < s->d; q++) {
+            k->mixing[(ptrdiff_t)q * beside + j * s->heads + q / s->dh] = v[q] - o[q];
+            on[q] = a[3 * (q / s->dh) + j];
+        }
+        for (int h = 0; h < s->heads; h++) on[c.mixed + h] = a[3 * h + j];
+    }
+    tile_columns(k->r + c.d, c.all, (tile_left){k->r, c.all, 1}, (tile_right){k->mixing, beside}, s->p, s->d, beside,
+                 false);
+}
+
+/* k->gram = r^T r, as far as it is read: of a residual row the columns of its head and of those behind, of the others
+ * all. */
+static void pair_gram(agop_work *k, const tf_sizes *s, columns c)
+{
+    const real *beside = k->r + c.d;
+    real *below = k->gram + (ptrdiff_t)c.d * c.all;
+    for (int q = 0; q < s->d; q += PANEL) {
+        const int last = net_rows(s->d, q, PANEL) + q - 1, rows = (last / s->dh + 1) * s->dh;
+        const tile_right right = {k->r + q, c.all};
+        tile_panel(k->gram + q, c.all, (tile_left){k->r, 1, c.all}, right, rows, s->p, false);
+        tile_panel(below + q, c.all, (tile_left){beside, 1, c.all}, right, 2 * s->heads, s->p, false);
+    }
+    tile_columns(below + c.d, c.all, (tile_left){beside, 1, c.all}, (tile_right){beside, c.all}, 2 * s->heads, s->p,
+                 c.all - c.d, false);
+}
+
+/* to [2, one] += weight * (row [all] of the Gram matrix, times attention), residual columns from head `head` on */
+static inline void spread(real *to, real weight, const real *row, const real *attention, int head, const tf_sizes *s,
+                          columns c)
+{
+    const int from = head * s->dh / VEC * VEC;
+    for (int j = 0; j < 2; j++, to += c.one, attention += c.one)
+        for (int q = from; q < c.mixed; q += VEC)
+            vec_store(to + q, vec_load(to + q) + weight * vec_load(row + q) * vec_load(attention + q));
+}
+
+/* Adds the pair's P^T P to k->part, as far as the Gram matrix goes. */
+static void pair_add(agop_work *k, const tf_sizes *s, columns c)
+{
+    const ptrdiff_t two = 2 * c.one;
+    for (int j = 0; j < 2; j++) {
+        const real *on = k->attention + (ptrdiff_t)j * c.one;
+        real *part = k->part + j * c.one * two;
+        for (int q = 0; q < s->d; q++)
+            spread(part + q * two, on[q], k->gram + (ptrdiff_t)q * c.all, k->attention, q / s->dh, s, c);
+        for (int h = 0; h < s->heads; h++) {
+            const real *row = k->gram + (ptrdiff_t)(c.d + j * s->heads + h) * c.all;
+            real *to = part + (c.mixed + h) * two;
+            const real weight = on[c.mixed + h];
+            spread(to, weight, row, k->attention, 0, s, c);
+            for (int i = 0; i < 2; i++)
+                for (int g = 0; g < s->heads; g++)
+                    to[i * c.one + c.mixed + g] +=
+                        weight * row[c.d + i * s->heads + g] * k->attention[i * c.one + c.mixed + g];
+        }
+    }
+}
+
+/* Adds the pair's P to k->mean. */
+static void pair_mean(agop_work *k, const tf_sizes *s, columns c)
+{
+    for (ptrdiff_t o = 0; o < s->p; o++) {
+        const real *row = k->r + o * c.all;
+        for (int j = 0; j < 2; j++) {
+            const real *on = k->attention + (ptrdiff_t)j * c.one;
+            double *mean = k->mean + (o * 2 + j) * c.one;
+            for (int q = 0; q < s->d; q++) mean[q] += (double)row[q] * (double)on[q];
+            for (int h = 0; h < s->heads; h++)
+                mean[c.mixed + h] += (double)row[c.d + j * s->heads + h] * (double)on[c.mixed + h];
+        }
+    }
+}
+
+/* Cells that the next block takes: at most TF_BLOCK, and where that is possible all of a first token. */
+static int block_rows(const int32_t *cells, int left, int p)
+{
+    int rows = left < TF_BLOCK ? left : TF_BLOCK;
+    if (rows == left) return rows;
+    while (rows > 0 && cells[rows - 1] / p == cells[rows] / p) rows--;
+    return rows > 0 ? rows : TF_BLOCK;
+}
+
+/* One thread's sums over its n cells, ascending. */
+static void sum_pairs(const gk_model *m, const factors *f, agop_work *k, tf_block *b, const int32_t *cells, int n,
+                      columns c)
+{
+    const tf_sizes *s = &m->s;
+    const size_t entries = 4 * (size_t)c.one * (size_t)c.one;
+    for (int rows; n > 0; cells += rows, n -= rows) {
+        rows = block_rows(cells, n, s->p);
+        tf_plain_attention(m, b, cells, rows);
+        tf_plain_neurons(m, b, rows);
+        net_activation_slope(k->slope, b->z, (size_t)rows * (size_t)s->dm, m->n.activation);
+        memset(k->part, 0, entries * sizeof(real));
+        for (int i = 0, end; i < rows; i = end) {
+            for (end = i + 1; end < rows && cells[end] / s->p == cells[i] / s->p;) end++;
+            share_neurons(k, f, i, end - i, m->n.activation == NET_RELU, s, c);
+            for (int pair = i; pair < end; pair++) {
+                pair_rows(k, f, b, pair, s, c);
+                pair_gram(k, s, c);
+                pair_add(k, s, c);
+                if (m->n.centring) pair_mean(k, s, c);
+            }
+        }
+        for (size_t e = 0; e < entries; e++) k->s[e] += (double)k->part[e];
+    }
+}
+
+/* k[0].s = mean of P^T P over n pairs, less the product of means when centred: the threads' sums in order, and what
+ * `spread` left out from its mirror image. */
+static void join(agop_work *k, const gk_model *m, int n, columns c)
+{
+    const tf_sizes *s = &m->s;
+    const int two = 2 * c.one;
+    const size_t ns = (size_t)two * (size_t)two, nm = (size_t)s->p * (size_t)two;
+    for (int t = 1; t < m->n.threads; t++) {
+        for (size_t i = 0; i < ns; i++) k[0].s[i] += k[t].s[i];
+        for (size_t i = 0; i < nm; i++) k[0].mean[i] += k[t].mean[i];
+    }
+    for (ptrdiff_t i = 0; i < two; i++) {
+        const int q = (int)i % c.one;
+        if (q >= s->d) continue;
+        for (ptrdiff_t j = 0; j < 2; j++) {
+            double *row = k[0].s + i * two + j * c.one;
+            const double *column = k[0].s + j * c.one * two + i;
+            for (ptrdiff_t g = 0; g < q / s->dh * s->dh; g++) row[g] = column[g * two];
+            for (ptrdiff_t g = c.mixed; g < c.one; g++) row[g] = column[g * two];
+        }
+    }
+    for (size_t i = 0; i < ns; i++) k[0].s[i] /= n;
+    for (size_t i = 0; i < nm; i++) k[0].mean[i] /= n;
+    if (m->n.centring) gk_gram(true, two, s->p, -1, k[0].mean, two, 1, k[0].s, two);
+}
+
+/* tokens [p, one]: W_E W_V, the heads side by side, then W_E u_h; in double. */
+static int token_basis(double *tokens, const gk_model *m, const real *q_l, columns c)
+{
+    const tf_sizes *s = &m->s;
+    const size_t d = (size_t)s->d, n_e = (size_t)s->p * d;
+    double *w_e = gk_alloc(n_e + d * (size_t)c.one, sizeof *w_e);
+    if (!w_e) return GK_FAILED;
+    double *w = w_e + n_e; /* [d, one] (W_V, u) */
+    memset(w, 0, d * (size_t)c.one * sizeof *w);
+    net_widen(w_e, m->w.w_e, n_e);
+    for (ptrdiff_t h = 0; h < s->heads; h++) {
+        for (ptrdiff_t i = 0; i < s->d; i++) {
+            const real *w_v = m->w.w_v + (h * s->d + i) * s->dh, *w_k = m->w.w_k + (h * s->d + i) * s->dh;
+            double score = 0;
+            for (int q = 0; q < s->dh; q++) {
+                w[i * c.one + h * s->dh + q] = (double)w_v[q];
+                score += (double)w_k[q] * (double)q_l[h * s->dh + q];
+            }
+            w[i * c.one + c.mixed + h] = score / sqrt(s->dh);
+        }
+    }
+    gk_gemm(false, false, s->p, c.one, s->d, 1, w_e, s->d, w, c.one, 0, tokens, c.one);
+    free(w_e);
+    return GK_OK;
+}
+
+/* out [2p, 2p]: G_ab = T S_ab T^T, with `half` [p, one] as work space */
+static void surround(double *out, const double *s_all, const double *tokens, double *half, int p, int one)
+{
+    for (ptrdiff_t a = 0; a < 2; a++) {
+        for (ptrdiff_t b = a; b < 2; b++) {
+            const double *s_ab = s_all + a * one * 2 * one + b * one;
+            gk_gemm(false, false, p, one, one, 1, tokens, one, s_ab, 2 * one, 0, half, one);
+            gk_gemm(false, true, p, p, one, 1, half, one, tokens, one, 0, out + a * p * 2 * p + b * p, 2 * p);
+        }
+    }
+    for (ptrdiff_t i = 1; i < 2 * p; i++)
+        for (ptrdiff_t j = 0; j < i; j++) out[i * 2 * p + j] = out[j * 2 * p + i];
+}
+
+int tf_agop(gk_model *m, double *out)
+{
+    const tf_sizes *s = &m->s;
+    const int threads = m->n.threads, all = m->n.split->n_train, n = m->agop_samples;
+    const columns c = columns_of(s);
+    gk_pool pool = {0};
+    factors f = {0};
+    agop_work *k = NULL;
+    int32_t *cells = NULL;
+    double *tokens = NULL, *half = NULL;
+    for (int pass = 0; pass < 2; pass++) { /* count, then take */
+        if (pass == 1 && gk_pool_alloc(&pool) != GK_OK) return GK_FAILED;
+        factors_take(&f, &pool, s, c);
+        k = gk_pool_take(&pool, (size_t)threads, sizeof *k);
+        for (int t = 0; t < threads; t++) {
+            agop_work work;
+            work_take(&work, &pool, s, c);
+            if (k) k[t] = work;
+        }
+        cells = gk_pool_take(&pool, (size_t)n, sizeof *cells);
+        tokens = gk_pool_take(&pool, (size_t)s->p * (size_t)c.one, sizeof *tokens);
+        half = gk_pool_take(&pool, (size_t)s->p * (size_t)c.one, sizeof *half);
+    }
+    for (int i = 0; i < n; i++) cells[i] = m->n.split->train[(int64_t)i * all / n];
+    tf_block *b = &m->work[0].f;
+    tf_embed_forward(b->x, b->x_l, NULL, &m->w, 0, s);
+    tf_project_forward(b->q_l, b->x_l, m->w.w_q, 1, s);
+    int code = factors_fill(&f, m, c);
+    if (code == GK_OK) code = token_basis(tokens, m, b->q_l, c);
+    if (code == GK_OK) {
+#pragma omp parallel for schedule(static, 1) num_threads(threads)
+        for (int t = 0; t < threads; t++) {
+            int from, to;
+            const uint64_t mode = net_flush_begin();
+            net_share(n, t, threads, &from, &to);
+            sum_pairs(m, &f, &k[t], &m->work[t].f, cells + from, to - from, c);
+            net_flush_end(mode);
+        }
+        join(k, m, n, c);
+        surround(out, k[0].s, tokens, half, s->p, c.one);
+    }
+    gk_pool_free(&pool);
+    return code;
+}
