@@ -119,14 +119,14 @@ static void set_text(char *to, size_t room, const char *text)
     snprintf(to, room, "%s", text);
 }
 
-/* A run that fails on its own costs only itself. A disk that is full or a database that stays locked fails every run:
- * then going on would only repeat it. */
+/* A run that fails on its own costs only itself. A disk that is full or a database that stays locked fails every run,
+ * and going on would only repeat it; the store's error lines begin with the file. */
 static void judge(worker *w, int code)
 {
     enum { IN_A_ROW = 3 };
     gk_sweep_board *b = w->board;
     if (code == GK_OK || code == GK_DIVERGED) atomic_store(&b->failures, 0);
-    if (code != GK_FAILED && code != GK_BUSY) return;
+    if ((code != GK_FAILED && code != GK_BUSY) || strncmp(gk_error_text(), w->job->db, strlen(w->job->db)) != 0) return;
     const int failures = atomic_fetch_add(&b->failures, 1) + 1;
     int none = GK_OK;
     if ((code == GK_BUSY || failures >= IN_A_ROW + b->n_slots - 1) &&

@@ -170,6 +170,20 @@ same "events keeps those of memorised, grokked and the end" "$(held checkpoint e
 same "and no state" "$(held checkpoint events "AND kind = 'state'") $(held checkpoint all "AND kind = 'state'")" "0 1"
 same "the events are the same" "$(query "SELECT count(*), count(DISTINCT e.step) FROM event e JOIN run r ON r.id = e.run_id WHERE r.name LIKE 'm/store=%' AND e.kind = 'grokked'")" "3|1"
 
+# ---- stopped ----
+sed -e 's/^steps = 12/steps = 400000/' -e 's/^width = 32/width = 32, 40, 48/' tiny.ini >long.ini
+for signal in INT TERM; do
+    timeout --preserve-status -s $signal 1 "$GROKLAB" sweep long.ini --jobs 2 --db long.db --csv >out 2>err
+    status=$?
+    same "SIG$signal: its exit status" "$status" "$([ $signal = INT ] && echo 130 || echo 143)"
+    prints "SIG$signal: two runs are interrupted, one is not begun" '^3,0,0,[02],0,0,0,0,3,'
+    says "SIG$signal: and the way on is said" '^groklab sweep: stopped; the same command goes on from here$'
+done
+same "with a state to go on from" "$(sqlite3 long.db "SELECT count(*), count(DISTINCT run_id) FROM checkpoint WHERE kind = 'state'")" "2|2"
+same "the second time from there" "$(sqlite3 long.db "SELECT count(*), min(step) > 0 FROM event WHERE kind = 'resumed'")" "2|1"
+works "--dry-run knows them" sweep long.ini --db long.db --dry-run --csv
+prints "as runs to resume" '^3,0,2,1,'
+
 # ---- groups ----
 works "ls --group-by all-but-seed" ls --csv --group-by all-but-seed --method rfm
 same "a row a setting" "$(cat out | sed 1d | cut -d, -f1-3)" "$(printf 'rfm,0.5,4\nrfm,0.6,4')"
@@ -179,5 +193,13 @@ same "with n, mean, least and most" "$(grep '^mlp,events' out | cut -d, -f3,10,1
 query "INSERT INTO event SELECT id, 'grokked', 100 + seed, NULL FROM run WHERE name LIKE 'net/weight_decay=0.1/train_fraction=0.5/width=64/seed=_'"
 works "ls --group-by, two seeds" ls --csv --group-by all-but-seed --method mlp
 same "and the sample deviation" "$(grep -c ',2,100.5,0.7071067811865476,100,101$' out)" 1
+works "the ready query of phase diagrams" sql --csv --file "$here/runs/phase.sql"
+same "counts every network once" "$(sed 1d out | awk -F, '{ n += $6 } END { print n }')" "$(query "SELECT count(*) FROM param WHERE key = 'weight_decay'")"
+works "the ready query of train fractions" sql --csv --file "$here/runs/fraction.sql"
+same "has their mean" "$(grep '^rfm,quadratic,add,13,0.6,' out | cut -d, -f6-9)" "4,0,0,0"
+works "the ready query of key frequencies" sql --csv --file "$here/runs/key_frequencies.sql"
+same "lists them as the event does" "$(grep ',m/store=final,' out | cut -d, -f5 | tr ' ' ',')" \
+    "$(query "SELECT substr(detail, 17, instr(detail, ']') - 17) FROM event WHERE kind = 'key_frequencies' AND run_id = (SELECT id FROM run WHERE name = 'm/store=final')")"
+same "and how many are shared" "$(grep ',m/store=' out | cut -d, -f6,7 | sort -u)" "$(grep ',m/store=final,' out | cut -d, -f6 | sed 's/.*/&,&/')"
 refuses "an unknown setting suggests the nearest" 2 "did you mean 'seed'" ls --group-by all-but-sede
 finish
