@@ -1,5 +1,6 @@
 -- Which measure moved first in each run?
--- A measure's time is the step at which it has made half of its whole way, from its first value to its last.
+-- A measure's time is the step at which it has made half of its whole way, from its first value to its last; what it
+-- does in the other direction before that does not count.
 WITH watched AS (
     SELECT id, name FROM metric_name
     WHERE name IN ('restricted_loss', 'excluded_loss', 'circulant_deviation', 'circulance', 'agop_alignment_nodiag',
@@ -15,7 +16,7 @@ WITH watched AS (
 ), halfway AS (
     SELECT run_id, name, first, last,
            (SELECT min(m.step) FROM metric m WHERE m.run_id = e.run_id AND m.metric_id = e.metric_id
-            AND abs(m.value - e.first) >= abs(e.last - e.first) / 2) AS step
+            AND (m.value - e.first) / (e.last - e.first) >= 0.5) AS step
     FROM ends e WHERE first <> last
 )
 SELECT s.run, s.method, row_number() OVER (PARTITION BY s.run_id ORDER BY h.step, h.name) AS place, h.name AS measure,

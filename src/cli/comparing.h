@@ -26,9 +26,9 @@ typedef enum gk_fact {
 } gk_fact;
 
 /* ---- measures of a pair ----
- * The first are all of {cosine, cosine_nodiag, pearson, pearson_nodiag} x {whole, _xx, _yx, _yy} x {raw, _dlog, _group}:
- * of the whole matrix and of its blocks (rows before columns: _yx is M[p:2p, 0:p]), in the order of the inputs, of their
- * discrete logarithms, and of each task's own group. */
+ * The first are all of {cosine, cosine_nodiag, pearson, pearson_nodiag} x {whole, _xx, _yx, _yy} x {plain, _dlog, _group}:
+ * of the whole matrix and of its blocks (rows before columns: _yx is M[p:2p, 0:p]), in the order of the inputs, of
+ * their discrete logarithms, and of each task's own group. */
 enum {
     GK_PAIR_MATRIX = 4 * 4 * 3,
     GK_PAIR_EIGEN = GK_PAIR_MATRIX, /* distance of eigenvalue spectra */

@@ -7,6 +7,7 @@ for seed in 0 1; do
 done
 "$GROKLAB" train rfm $settings --steps 16 --measure_every 4 --name kernel >/dev/null 2>&1
 "$GROKLAB" train mlp --p 13 --op mul --train_fraction 0.5 -q --threads 1 --width 16 --steps 3 --name other >/dev/null 2>&1
+"$GROKLAB" compare net0 net1 kernel --measure cosine_nodiag,agreement >/dev/null 2>&1
 same "four runs, of which three grokked" "$(query 'SELECT count(*), count(DISTINCT split_id), count(grokked_step) FROM run_summary')" "4|2|3"
 
 for file in "$here"/runs/*.sql; do
@@ -44,6 +45,13 @@ same "most_circulant: the most comes first" "$(sed 1d most_circulant.sql.csv | c
 same "moved_first: a place for each measure" "$(sed 1d moved_first.sql.csv | awk -F, '$1 == "net0" { print $3 }' | head -5 | tr '\n' ' ')" "1 2 3 4 5 "
 same "moved_first: in order of time" "$(sed 1d moved_first.sql.csv | awk -F, '$1 == "net0" { print $5 }' | sort -n | tr '\n' ' ')" \
     "$(sed 1d moved_first.sql.csv | awk -F, '$1 == "net0" { print $5 }' | tr '\n' ' ')"
+query "DELETE FROM metric WHERE run_id = 1 AND metric_id = (SELECT id FROM metric_name WHERE name = 'circulance');
+    INSERT INTO metric SELECT 1, id, step, value FROM metric_name, (SELECT 0 AS step, 0.4 AS value UNION ALL
+    SELECT 10, 0.05 UNION ALL SELECT 20, 0.5 UNION ALL SELECT 40, 0.7) WHERE name = 'circulance'"
+same "moved_first: a way in the wrong direction does not count" "$("$GROKLAB" sql --file "$here/runs/moved_first.sql" --csv |
+    awk -F, '$1 == "net0" && $4 == "circulance" { print $5 }')" 40
+same "compared: what compare stored" "$(sed 1d compared.sql.csv | awk -F, '{ print ($7 != "") ($10 != "") }' | sort | tr '\n' ' ')" \
+    "01 01 01 10 10 10 "
 
 # On a new, empty database the queries run, too.
 rm -f "$GROKLAB_DB"
