@@ -24,7 +24,7 @@ static void settle_libraries(char **argv)
     bool changed = false;
     if (!getenv("OMP_WAIT_POLICY") && !getenv("GOMP_SPINCOUNT")) changed = setenv("OMP_WAIT_POLICY", "passive", 0) == 0;
     const char *core = getenv("OPENBLAS_CORETYPE") ? NULL : gk_blas_core_wanted();
-    if (core && setenv("OPENBLAS_CORETYPE", core, 0) == 0) changed = true;
+    if (core && setenv("OPENBLAS_CORETYPE", core, 0) == 0) changed = setenv("GROKLAB_BLAS_CHOSEN", core, 1) == 0;
     if (changed) execv("/proc/self/exe", argv); /* where there is none, the program goes on as it is */
 }
 
