@@ -173,7 +173,14 @@ same "the events are the same" "$(query "SELECT count(*), count(DISTINCT e.step)
 # ---- stopped ----
 sed -e 's/^steps = 12/steps = 400000/' -e 's/^width = 32/width = 32, 40, 48/' tiny.ini >long.ini
 for signal in INT TERM; do
-    timeout --preserve-status -s $signal 1 "$GROKLAB" sweep long.ini --jobs 2 --db long.db --csv >out 2>err
+    env --default-signal=INT "$GROKLAB" sweep long.ini --jobs 2 --db long.db --csv >out 2>err </dev/null &
+    pid=$!
+    for _ in $(seq 600); do # until both have gone some way
+        [ "$(sqlite3 long.db "SELECT count(*) FROM run WHERE status = 'running' AND step > 0" 2>/dev/null)" = 2 ] && break
+        sleep 0.1
+    done
+    kill -$signal $pid
+    wait $pid
     status=$?
     same "SIG$signal: its exit status" "$status" "$([ $signal = INT ] && echo 130 || echo 143)"
     prints "SIG$signal: two runs are interrupted, one is not begun" '^3,0,0,[02],0,0,0,0,3,'
@@ -183,6 +190,14 @@ same "with a state to go on from" "$(sqlite3 long.db "SELECT count(*), count(DIS
 same "the second time from there" "$(sqlite3 long.db "SELECT count(*), min(step) > 0 FROM event WHERE kind = 'resumed'")" "2|1"
 works "--dry-run knows them" sweep long.ini --db long.db --dry-run --csv
 prints "as runs to resume" '^3,0,2,1,'
+
+# ---- many ----
+works "three hundred runs" sweep tiny.ini --db many.db --set p=31 --set steps=1 --set seed=0:299 --set width=8 --csv
+prints "all finished" '^300,300,'
+works "and one" sweep tiny.ini --db single.db --set p=31 --set steps=1 --set width=8
+per_run=$((($(wc -c <many.db) - $(wc -c <single.db)) / 299))
+[ "$per_run" -gt 500 ] && [ "$per_run" -lt 7000 ]
+ok "a run fills less than 7 kB, so 10,000 less than 70 MB: $per_run bytes" $?
 
 # ---- groups ----
 works "ls --group-by all-but-seed" ls --csv --group-by all-but-seed --method rfm
