@@ -21,7 +21,7 @@ R
 works "run" run good.ini
 prints "run compares on the split" '^2 runs on split 1: x\^2\+y\^2 mod 13, 101 training pairs'
 prints "run lists both" '^2 kernel +rfm +iteration +4 '
-prints "run has the similarity of the feature matrices" '^cosine without diagonal +1 net +2 kernel$'
+prints "run has the similarity of the feature matrices" '^pair +cosine +cosine_nodiag'
 says "run talks on stderr" '^net  finished at epoch 10'
 same "one split for both" "$(query 'SELECT count(*) FROM split')" 1
 same "sections name the runs" "$(query 'SELECT group_concat(name) FROM (SELECT name FROM run ORDER BY id)')" "net,kernel"
