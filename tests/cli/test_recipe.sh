@@ -146,8 +146,13 @@ refuses "a folder is no recipe" 1 "cannot read the recipe" run .
 same "bad recipes trained nothing" "$(query 'SELECT count(*) FROM run')" "$runs"
 
 for recipe in "$here"/runs/*.ini; do
-    gk run "$recipe" --only nobody
-    [ "$status" -eq 3 ] && grep -q 'no section \[nobody\]' err
+    if grep -q '^\[sweep\]' "$recipe"; then
+        gk sweep "$recipe" --dry-run --db dry.db
+        [ "$status" -eq 0 ]
+    else
+        gk run "$recipe" --only nobody
+        [ "$status" -eq 3 ] && grep -q 'no section \[nobody\]' err
+    fi
     ok "$(basename "$recipe") is read and checked" $?
 done
 finish
