@@ -27,8 +27,11 @@ void gk_cholesky_solve_f32(const float *l, int n, float *b, int m, int threads);
 int gk_eigen(double *a, int n, double *values);
 /* out = A^power by eigendecomposition, negative eigenvalues clipped to 0. out may be a. power > 0. */
 int gk_sym_power(double *out, const double *a, int n, double power);
+/* The same, and values [n] (or NULL) gets the eigenvalues of the power, ascending. */
+int gk_sym_power_values(double *out, double *values, const double *a, int n, double power);
 /* exp of the entropy of the normalised eigenvalues (negative ones clipped); 0 for a zero matrix. */
 int gk_effective_rank(const double *a, int n, double *out);
+double gk_effective_rank_of(const double *values, int n); /* from the eigenvalues */
 
 double gk_norm_sq(const double *a, size_t n);         /* sum of squares */
 double gk_trace(const double *a, int n);

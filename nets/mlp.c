@@ -10,7 +10,7 @@ static const gk_key keys[] = {
     {"train_fraction", GK_KEY_REAL, "0.5", 0, 1, NULL, "share of the pairs that is trained on"},
     {"steps", GK_KEY_INT, "50", 0, 1e12, NULL, "epochs"},
     {"eval_every", GK_KEY_INT, "1", 0, 1e12, NULL, "epochs between evaluations; 0: only at the end"},
-    {"measure_every", GK_KEY_INT, "5", 0, 1e12, NULL,
+    {"measure_every", GK_KEY_INT, "10", 0, 1e12, NULL,
      "epochs between measures and feature matrices; 0: only at the end"},
     {"checkpoint_every", GK_KEY_INT, "10", 0, 1e12, NULL, "epochs between checkpoints; 0: only at the end"},
     {"threads", GK_KEY_INT, "1", 0, 1024, NULL, "threads; 0: one a core (pays for large batches only)"},

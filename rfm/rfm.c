@@ -18,7 +18,7 @@ static const gk_key rfm_keys[] = {
     {"p", GK_KEY_INT, "61", 2, 1009, NULL, "modulus; mul, div and discrete logarithms need a prime"},
     {"train_fraction", GK_KEY_REAL, "0.5", 0, 1, NULL, "share of the defined pairs that is trained on"},
     {"steps", GK_KEY_INT, "30", 0, 1e6, NULL, "iterations: one solve and one feature update each"},
-    {"measure_every", GK_KEY_INT, "1", 0, 1e12, NULL,
+    {"measure_every", GK_KEY_INT, "3", 0, 1e12, NULL,
      "iterations between measures and feature matrices; 0: only at the end"},
     {"checkpoint_every", GK_KEY_INT, "5", 0, 1e12, NULL, "iterations between checkpoints; 0: only at the end"},
     {"dtype", GK_KEY_CHOICE, "float64", 0, 0, "float64", "number type of M and alpha"},

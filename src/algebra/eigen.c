@@ -51,6 +51,11 @@ int gk_eigen(double *a, int n, double *values)
 
 int gk_sym_power(double *out, const double *a, int n, double power)
 {
+    return gk_sym_power_values(out, NULL, a, n, power);
+}
+
+int gk_sym_power_values(double *out, double *of_power, const double *a, int n, double power)
+{
     assert(n >= 0 && power > 0);
     size_t size = (size_t)n * (size_t)n;
     double *v = gk_alloc(size + 1, sizeof *v), *values = gk_alloc((size_t)n + 1, sizeof *values);
@@ -64,6 +69,7 @@ int gk_sym_power(double *out, const double *a, int n, double power)
          */
         int first = 0;
         while (first < n && !(values[first] > 0)) first++;
+        for (int i = 0; of_power && i < n; i++) of_power[i] = i < first ? 0 : pow(values[i], power);
         for (int i = first; i < n; i++) {
             double scale = power == 0.5 ? sqrt(sqrt(values[i])) : pow(values[i], power / 2);
             double *row = v + (size_t)i * (size_t)n;
@@ -78,6 +84,13 @@ int gk_sym_power(double *out, const double *a, int n, double power)
     return result;
 }
 
+double gk_effective_rank_of(const double *values, int n)
+{
+    double largest = 0;
+    for (int i = 0; i < n; i++) largest = values[i] > largest ? values[i] : largest;
+    return largest > 0 ? exp(gk_entropy(values, n)) : 0; /* a zero matrix has rank 0, not exp(0) */
+}
+
 int gk_effective_rank(const double *a, int n, double *out)
 {
     size_t size = (size_t)n * (size_t)n;
@@ -88,12 +101,8 @@ int gk_effective_rank(const double *a, int n, double *out)
         result = syevd("N", copy, n, values);
     }
     if (result == GK_OK) {
-        double largest = 0;
-        for (int i = 0; i < n; i++) {
-            values[i] = values[i] > 0 ? values[i] : 0;
-            largest = values[i] > largest ? values[i] : largest;
-        }
-        *out = largest > 0 ? exp(gk_entropy(values, n)) : 0; /* a zero matrix has rank 0, not exp(0) */
+        for (int i = 0; i < n; i++) values[i] = values[i] > 0 ? values[i] : 0;
+        *out = gk_effective_rank_of(values, n);
     }
     free(copy);
     free(values);

@@ -37,7 +37,8 @@ typedef struct probe_feature {
     char kind[32];
     int n;
     bool fresh;
-    double *data; /* [n,n] */
+    double *data;   /* [n,n] */
+    double *values; /* [n] its eigenvalues where they fell out on the way, else NULL */
 } probe_feature;
 
 struct gk_probe {
@@ -74,6 +75,8 @@ double *gk_probe_work(gk_probe *probe, int slot, size_t count);
 /* The matrix whose structure is asked about: `metric` for a kernel machine, sqrt_agop for a network. NULL: the method
  * has neither (no error line then, *n = 0), or it failed (*n < 0). */
 const double *gk_probe_structural(gk_probe *probe, int *n);
+/* The effective rank of that matrix [n,n]. */
+int gk_probe_structural_rank(gk_probe *probe, double *rank);
 bool gk_probe_has_feature(const gk_probe *probe, const char *kind);
 
 /* Emission. `name` with a frequency (or head) appended. */

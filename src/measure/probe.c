@@ -151,8 +151,9 @@ static probe_feature *feature_slot(gk_probe *probe, const char *kind, int n)
     }
     assert(probe->n_features < PROBE_FEATURES);
     probe_feature *f = &probe->features[probe->n_features];
-    f->data = gk_alloc((size_t)n * (size_t)n, sizeof(double));
+    f->data = gk_alloc((size_t)n * (size_t)n + (size_t)n, sizeof(double));
     if (!f->data) return NULL;
+    f->values = strcmp(kind, "sqrt_agop") == 0 ? f->data + (size_t)n * (size_t)n : NULL;
     snprintf(f->kind, sizeof f->kind, "%s", kind);
     f->n = n;
     f->fresh = false;
@@ -175,7 +176,7 @@ const double *gk_probe_feature(gk_probe *probe, const char *kind, int *n)
     if (f->fresh) return f->data;
     if (root) {
         const double *agop = gk_probe_feature(probe, "agop", n);
-        if (!agop || gk_sym_power(f->data, agop, size, 0.5) != GK_OK) return NULL;
+        if (!agop || gk_sym_power_values(f->data, f->values, agop, size, 0.5) != GK_OK) return NULL;
     } else if (probe->method->feature(probe->model, raw, f->data) != GK_OK) {
         return NULL;
     }
@@ -191,6 +192,19 @@ const double *gk_probe_structural(gk_probe *probe, int *n)
     const double *matrix = gk_probe_feature(probe, kind, n);
     if (!matrix) *n = -1;
     return matrix;
+}
+
+int gk_probe_structural_rank(gk_probe *probe, double *rank)
+{
+    int n;
+    const double *matrix = gk_probe_structural(probe, &n);
+    if (!matrix) return GK_FAILED;
+    for (int i = 0; i < probe->n_features; i++) {
+        if (probe->features[i].data != matrix || !probe->features[i].values) continue;
+        *rank = gk_effective_rank_of(probe->features[i].values, n);
+        return GK_OK;
+    }
+    return gk_effective_rank(matrix, n, rank);
 }
 
 int gk_measure_matrices(gk_probe *probe, const gk_sink *sink)

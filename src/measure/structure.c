@@ -105,7 +105,7 @@ static int compute(gk_probe *probe, const gk_reference *reference, const gk_sink
     }
     if ((code = emit_spectrum(probe, block, sink)) != GK_OK) return code;
     double rank;
-    if ((code = gk_effective_rank(matrix, n, &rank)) != GK_OK) return code;
+    if ((code = gk_probe_structural_rank(probe, &rank)) != GK_OK) return code;
     if ((code = gk_emit(sink, "effective_rank", rank)) != GK_OK) return code;
     return gk_emit(sink, "trace", gk_trace(matrix, n));
 }
