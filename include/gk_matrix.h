@@ -13,6 +13,7 @@ void gk_gemm_f32(bool ta, bool tb, int m, int n, int k, float alpha, const float
 
 /* C [n,n] = alpha op(A) op(A)^T + beta C, both triangles; op(A) [n,k]. */
 void gk_gram(bool ta, int n, int k, double alpha, const double *a, int lda, double beta, double *c, int ldc);
+void gk_gram_f32(bool ta, int n, int k, float alpha, const float *a, int lda, float beta, float *c, int ldc);
 
 /* A = L L^T, lower triangle in place, the upper one left alone. GK_DIVERGED (naming the leading minor) if A is not
  * positive definite. Uses `threads` BLAS threads for this call only. */

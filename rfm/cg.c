@@ -13,9 +13,6 @@ enum {
     LIMIT = 500, /* CG iterations a round */
 };
 
-/* Above this tolerance the feature moments are summed in float32 as well. */
-static const double FINE = 1e-6;
-
 /* What one thread works in. All grids are [p,p]. */
 typedef struct gk_cg_desk {
     gk_desk_f32 single;
@@ -42,7 +39,7 @@ struct gk_rfm_grids {
 static void desk_layout(const gk_model *m, gk_cg_desk *d, gk_pool *pool)
 {
     const size_t p = (size_t)m->p, pp = p * p;
-    const bool exact = m->tolerance < FINE;
+    const bool exact = m->tolerance < GK_RFM_FINE;
     gk_grid_desk_f32(&d->single, m->p, !exact, pool);
     gk_grid_desk_f64(&d->fine, m->p, exact, pool);
     float **grids[] = {&d->x, &d->r, &d->z, &d->q, &d->kq};
@@ -64,7 +61,7 @@ static void cg_layout(gk_model *m, gk_pool *pool)
     m->outputs_f32 = gk_pool_take(pool, p * (size_t)m->n_cells, sizeof(float));
     gk_grid_layout_f32(&g->single, m->p, general, pool);
     gk_grid_layout_f64(&g->fine, m->p, general, pool);
-    gk_coarse_layout(&g->coarse, m->p, pool);
+    gk_coarse_layout(&g->coarse, m->p, true, pool);
     g->partial = gk_pool_take(pool, SLOTS * 4 * p * p, sizeof *g->partial);
     g->iterations = gk_pool_take(pool, p, sizeof *g->iterations);
     g->codes = gk_pool_take(pool, p, sizeof *g->codes);
@@ -366,7 +363,7 @@ static void add_class(const gk_model *m, gk_cg_desk *d, int class, double *parti
     const gk_rfm_grids *g = m->grids;
     const size_t square = 4 * (size_t)m->n_cells;
     gather(m, class, d->w);
-    if (m->tolerance < FINE) {
+    if (m->tolerance < GK_RFM_FINE) {
         double *moments = d->moments;
         gk_grid_moments_f64(&g->fine, &d->fine, d->w, &m->by_x, &m->by_y, m->centering, moments);
         for (size_t i = 0; i < square; i++) partial[i] += moments[i];
@@ -399,6 +396,7 @@ static int cg_moments(gk_model *m)
 
 const gk_rfm_solver gk_rfm_cg = {
     .name = "cg",
+    .single = true,
     .layout = cg_layout,
     .place = cg_place,
     .prepare = cg_prepare,

@@ -7,12 +7,13 @@
 
 enum { WORK = 12 }; /* p x p matrices: A B C B' T' and seven for products */
 
-void gk_coarse_layout(gk_coarse *c, int p, gk_pool *pool)
+void gk_coarse_layout(gk_coarse *c, int p, bool closed_form, gk_pool *pool)
 {
     const size_t d = 2 * (size_t)p, square = d * d;
     c->p = p;
     c->component = gk_pool_take(pool, d, sizeof *c->component);
     c->null_size = gk_pool_take(pool, d, sizeof *c->null_size);
+    if (!closed_form) return;
     c->s = gk_pool_take(pool, square, sizeof *c->s);
     c->inverse = gk_pool_take(pool, square, sizeof *c->inverse);
     c->work = gk_pool_take(pool, WORK * square / 4, sizeof *c->work);
@@ -176,9 +177,9 @@ static void fill_s(gk_coarse *c, const gk_grid_f64 *g, const gk_rfm_points *by_x
     }
 }
 
-/* inverse = s^+ for s that is definite but for the null directions of Z: one a component, +1 on its rows and -1 on its
- * columns. They are lifted out of the way, which changes nothing that Z'r can see. s is overwritten by its factor. */
-static int pseudo_inverse(const gk_coarse *c, double *s, double *inverse)
+/* The null directions, one a component, +1 on its rows and -1 on its columns, are lifted out of the way, which changes
+ * nothing that Z'r can see. */
+int gk_coarse_pseudo_inverse(const gk_coarse *c, double *s, double *inverse)
 {
     const int d = 2 * c->p;
     const size_t side = (size_t)d;
@@ -224,11 +225,11 @@ int gk_coarse_prepare(gk_coarse *c, const gk_grid_f64 *g, const gk_rfm_points *b
             c->s[x * side + row + y] = c->s[(row + y) * side + x] = diagonal[x * row + y];
         }
     }
-    int code = pseudo_inverse(c, c->s, c->inverse);
+    int code = gk_coarse_pseudo_inverse(c, c->s, c->inverse);
     if (code != GK_OK) return code;
     for (size_t i = 0; i < side * side; i++) c->h[i] = (float)-c->inverse[i];
     fill_s(c, g, by_x, by_y, ridge);
-    code = pseudo_inverse(c, c->s, c->inverse);
+    code = gk_coarse_pseudo_inverse(c, c->s, c->inverse);
     for (size_t i = 0; code == GK_OK && i < side * side; i++) c->h[i] += (float)c->inverse[i];
     return code;
 }

@@ -60,9 +60,13 @@ typedef struct gk_coarse {
     float *inverse_d;           /* [p,p] 1/D on training cells, else 0 */
 } gk_coarse;
 
-void gk_coarse_layout(gk_coarse *c, int p, gk_pool *pool);
+/* closed_form: with the memory that gk_coarse_prepare needs. */
+void gk_coarse_layout(gk_coarse *c, int p, bool closed_form, gk_pool *pool);
 /* Finds the components of the training cells; once. */
 void gk_coarse_place(gk_coarse *c, const gk_rfm_points *by_x);
+/* inverse [2p,2p] = s^+ for an s whose null directions are those of Z. s is overwritten. GK_DIVERGED if it is not
+ * definite beside them. */
+int gk_coarse_pseudo_inverse(const gk_coarse *c, double *s, double *inverse);
 /* From the metric. GK_DIVERGED if S is not positive definite. */
 int gk_coarse_prepare(gk_coarse *c, const gk_grid_f64 *g, const gk_rfm_points *by_x, const gk_rfm_points *by_y,
                       double ridge);

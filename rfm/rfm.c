@@ -35,7 +35,7 @@ static const gk_key rfm_keys[] = {
     {"solver", GK_KEY_CHOICE, "auto", 0, 0, "auto|cholesky|cg",
      "how the linear system is solved; auto: by predicted cost"},
     {"solver_tolerance", GK_KEY_REAL, "1e-5", 1e-13, 0.1, NULL,
-     "measured relative residual that an iterative solver must reach"},
+     "measured relative residual that an iterative solver must reach; below 1e-6 the AGOP is summed in float64, too"},
     {0},
 };
 
@@ -114,9 +114,11 @@ static void rfm_free(gk_model *m)
 static const gk_rfm_solver *choose(const gk_model *m, const gk_config *config)
 {
     const bool grid = m->kernel == GK_RFM_QUADRATIC || m->kernel == GK_RFM_GENERAL;
-    if (!grid || gk_config_is(config, "solver", "cholesky")) return &gk_rfm_cholesky;
-    if (gk_config_is(config, "solver", "cg")) return &gk_rfm_cg;
-    return gk_rfm_cg_work(m->p) < gk_rfm_dense_work(m->n, m->p) ? &gk_rfm_cg : &gk_rfm_cholesky;
+    const gk_rfm_solver *iterative = grid ? &gk_rfm_cg : &gk_rfm_radial_cg;
+    if (gk_config_is(config, "solver", "cholesky")) return &gk_rfm_cholesky;
+    if (gk_config_is(config, "solver", "cg")) return iterative;
+    const double work = grid ? gk_rfm_cg_work(m->p) : gk_rfm_radial_work(m->n, m->p);
+    return work < gk_rfm_dense_work(m->n, m->p) ? iterative : &gk_rfm_cholesky;
 }
 
 /* Refuses what the machine has no memory for, with what it would take and what would do instead. */
@@ -125,7 +127,9 @@ static int affordable(const gk_model *m, size_t bytes)
     const double room = gk_rfm_memory_free();
     if ((double)bytes < room) return GK_OK;
     const bool grid = m->kernel == GK_RFM_QUADRATIC || m->kernel == GK_RFM_GENERAL, dense = m->solver != &gk_rfm_cg;
-    const double work = dense ? gk_rfm_dense_work(m->n, m->p) : gk_rfm_cg_work(m->p);
+    const double work = !dense ? gk_rfm_cg_work(m->p)
+                        : grid ? gk_rfm_dense_work(m->n, m->p)
+                               : gk_rfm_radial_work(m->n, m->p);
     char instead[128];
     if (dense && grid)
         snprintf(instead, sizeof instead, "solver = cg needs no kernel matrix");
@@ -174,7 +178,7 @@ static int rfm_init(gk_model **out, const gk_config *config, const gk_split *spl
         return code;
     }
     place_points(m);
-    if (m->solver->place) m->solver->place(m);
+    m->solver->place(m);
     for (int i = 0; i < 2 * m->p; i++) m->metric[(size_t)i * 2 * (size_t)m->p + (size_t)i] = 1;
     *out = m;
     return GK_OK;
@@ -206,6 +210,7 @@ static int fall_back(gk_model *m)
         int code = gk_pool_alloc(&m->fallback_pool);
         if (code != GK_OK) return code;
         gk_rfm_cholesky.layout(m, &m->fallback_pool);
+        gk_rfm_cholesky.place(m);
     }
     m->solver = &gk_rfm_cholesky;
     m->fallen_back[0] = 1;
@@ -267,7 +272,7 @@ static int agop_known(gk_model *m)
 static inline double output_at(const gk_model *m, int class, int cell)
 {
     const size_t at = (size_t) class * (size_t)m->n_cells + (size_t)cell;
-    return m->solver == &gk_rfm_cholesky ? m->outputs[at] : (double)m->outputs_f32[at];
+    return !m->solver->single ? m->outputs[at] : (double)m->outputs_f32[at];
 }
 
 static int rfm_score(gk_model *m, const int32_t *cells, int n, gk_score *out)

@@ -21,6 +21,10 @@
 #include "gk_matrix.h"
 #include "gk_method.h"
 
+/* With a solver_tolerance below this the feature moments are summed in float64, too. Where G is far from full rank, M =
+ * G^.5 turns a rounding of 1e-7 in G into 3e-4. */
+#define GK_RFM_FINE 1e-6
+
 typedef enum gk_rfm_kernel {
     GK_RFM_QUADRATIC,
     GK_RFM_GENERAL,
@@ -49,6 +53,7 @@ typedef struct gk_rfm_tables {
 
 typedef struct gk_rfm_dense gk_rfm_dense;
 typedef struct gk_rfm_grids gk_rfm_grids;
+typedef struct gk_rfm_radial gk_rfm_radial;
 typedef struct gk_rfm_solver gk_rfm_solver;
 
 struct gk_model {
@@ -85,14 +90,16 @@ struct gk_model {
     gk_rfm_tables tables;
     gk_rfm_dense *dense;
     gk_rfm_grids *grids;
+    gk_rfm_radial *radial;
 };
 
 /* A way to solve, predict and differentiate. Every function may use all that `layout` took. */
 struct gk_rfm_solver {
     const char *name;
+    bool single; /* its outputs are outputs_f32, not outputs */
     /* Takes its memory from the pool (called twice: counting, then for real). */
     void (*layout)(gk_model *m, gk_pool *pool);
-    /* Fills what depends on the training cells alone; once. NULL for nothing. */
+    /* Fills what depends on the training cells alone; once. */
     void (*place)(gk_model *m);
     /* Tables of a new metric. */
     void (*prepare)(gk_model *m);
@@ -105,8 +112,9 @@ struct gk_rfm_solver {
     int (*moments)(gk_model *m);
 };
 
-extern const gk_rfm_solver gk_rfm_cholesky; /* dense.c */
-extern const gk_rfm_solver gk_rfm_cg;       /* cg.c: quadratic and general_quadratic */
+extern const gk_rfm_solver gk_rfm_cholesky;  /* dense.c */
+extern const gk_rfm_solver gk_rfm_cg;        /* cg.c: quadratic and general_quadratic */
+extern const gk_rfm_solver gk_rfm_radial_cg; /* radial.c: gaussian and laplace */
 
 /* ---- budget.c ---- */
 
@@ -115,11 +123,29 @@ double gk_rfm_memory_free(void);
 /* Floating-point work of one iteration, comparable with each other, and the seconds that it may take. */
 double gk_rfm_dense_work(double n, double p);
 double gk_rfm_cg_work(double p);
+double gk_rfm_radial_work(double n, double p);
 double gk_rfm_seconds(double work, int threads);
 /* Progress for whoever watches: a call starts with `from_here`; `tell` passes on, now and then, what is being done.
  * Only on the thread that called the model. */
 void gk_rfm_tell_from_here(gk_model *m);
 void gk_rfm_tell(gk_model *m, const char *doing, double share);
+
+/* ---- predict.c: outputs by rows of the kernel matrix ---- */
+
+enum { GK_RFM_ROWS = 32 }; /* kernel rows that are made and multiplied at a time */
+
+typedef struct gk_rfm_rows {
+    double *rows;    /* [threads,ROWS,n] */
+    double *product; /* [threads,ROWS,p] */
+    int32_t *others; /* [n_cells - n] the cells that are not trained on */
+} gk_rfm_rows;
+
+void gk_rfm_rows_layout(const gk_model *m, gk_rfm_rows *w, gk_pool *pool);
+void gk_rfm_rows_place(const gk_model *m, gk_rfm_rows *w);
+/* m->outputs on some cells from m->alpha. */
+void gk_rfm_predict_cells(gk_model *m, const int32_t *cells, int count, gk_rfm_rows *w);
+/* |y - (K + ridge) alpha|^2 of one class, from the outputs on the training cells. */
+double gk_rfm_residual_sq(const gk_model *m, int class);
 
 /* ---- kernel.c ---- */
 

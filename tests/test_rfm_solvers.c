@@ -60,6 +60,22 @@ static void grid_equals_dense_with_any_setting(void **state)
     same_run("add", 17, 0.5, "solver_tolerance=1e-11", "cg", 12, 1e-7);
 }
 
+/* The kernels without structure: conjugate gradients on a split matrix against Cholesky. GROKLAB_SLOW=1: p = 47 and 61.
+ */
+static void radial_equals_dense(void **state)
+{
+    (void)state;
+    const bool slow = getenv("GROKLAB_SLOW") != NULL;
+    same_run("add", 31, 0.5, "kernel=gaussian", "cg", slow ? 30 : 20, 2e-5);
+    for (int p = 47; slow && p <= 61; p += 14) same_run("add", p, 0.5, "kernel=gaussian", "cg", 30, 2e-5);
+    same_run("div", 23, 0.5, "kernel=laplace", "cg", 12, 1e-5);
+    same_run("mul", 17, 0.6, "kernel=gaussian ridge=0.01 centering=off", "cg", 12, 1e-5);
+    same_run("x^2+x*y+y^2", 16, 0.4, "kernel=laplace agop_power=0.7 bandwidth=1", "cg", 8, 1e-5);
+    same_run("sub", 13, 0.9, "kernel=gaussian bandwidth=0.9", "cg", 8, 1e-5);
+    same_run("add", 12, 1.0, "kernel=laplace ridge=0.2", "cg", 6, 1e-5);
+    same_run("add", 13, 0.2, "kernel=gaussian solver_tolerance=1e-9", "cg", 6, 1e-5);
+}
+
 /* Training cells that split into two blocks without a common row or column: the preconditioner's null space has two
  * dimensions, and a row without any training cell a third. */
 static void disconnected_training_cells(void **state)
@@ -72,18 +88,21 @@ static void disconnected_training_cells(void **state)
             if ((x < 3) == (y < 4) && (x + 2 * y) % 5) train[n++] = x * 7 + y;
         }
     }
-    double *m[2];
-    for (int k = 0; k < 2; k++) {
+    double *m[4];
+    static const char *const settings[] = {"solver=cholesky ridge=0.05", "solver=cg ridge=0.05",
+                                           "solver=cholesky ridge=0.05 kernel=gaussian",
+                                           "solver=cg ridge=0.05 kernel=gaussian"};
+    for (int k = 0; k < 4; k++) {
         rfm_lab lab;
         assert_int_equal(gk_split_restore(&lab.split, "add", 7, 0.5, 0, "file", train, n), GK_OK);
-        assert_int_equal(rfm_lab_try(&lab, k ? "solver=cg ridge=0.05" : "solver=cholesky ridge=0.05"), GK_OK);
+        assert_int_equal(rfm_lab_try(&lab, settings[k]), GK_OK);
         for (int t = 0; t < 4; t++) rfm_lab_step(&lab);
         m[k] = rfm_lab_feature(&lab, "metric");
         rfm_lab_close(&lab);
     }
     assert_true(rfm_lab_difference(m[1], m[0], 14 * 14) < 1e-5);
-    free(m[0]);
-    free(m[1]);
+    assert_true(rfm_lab_difference(m[3], m[2], 14 * 14) < 1e-5);
+    for (int k = 0; k < 4; k++) free(m[k]);
 }
 
 /* float32 inside must not feel the scale of M, however far from 1. */
@@ -256,6 +275,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(grid_equals_dense),
         cmocka_unit_test(grid_equals_dense_with_any_setting),
+        cmocka_unit_test(radial_equals_dense),
         cmocka_unit_test(disconnected_training_cells),
         cmocka_unit_test(scale_does_not_reach_float32),
         cmocka_unit_test(auto_falls_back),

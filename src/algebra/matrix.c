@@ -27,26 +27,36 @@ void gk_gemm_f32(bool ta, bool tb, int m, int n, int k, float alpha, const float
 }
 
 /* C[i,j] = C[j,i] for j > i, in tiles, so that the column-wise reads of a large matrix stay in cache. */
-static void mirror_lower(double *c, int n, int ldc)
-{
-    enum { TILE = 32 };
-    for (int i0 = 0; i0 < n; i0 += TILE) {
-        for (int j0 = i0; j0 < n; j0 += TILE) {
-            int i1 = i0 + TILE < n ? i0 + TILE : n, j1 = j0 + TILE < n ? j0 + TILE : n;
-            for (int i = i0; i < i1; i++) {
-                for (int j = j0 > i ? j0 : i + 1; j < j1; j++) {
-                    c[(size_t)i * (size_t)ldc + (size_t)j] = c[(size_t)j * (size_t)ldc + (size_t)i];
-                }
-            }
-        }
+#define DEFINE_MIRROR_LOWER(name, real)                                                                                \
+    static void name(real *c, int n, int ldc)                                                                          \
+    {                                                                                                                  \
+        enum { TILE = 32 };                                                                                            \
+        for (int i0 = 0; i0 < n; i0 += TILE) {                                                                         \
+            for (int j0 = i0; j0 < n; j0 += TILE) {                                                                    \
+                int i1 = i0 + TILE < n ? i0 + TILE : n, j1 = j0 + TILE < n ? j0 + TILE : n;                            \
+                for (int i = i0; i < i1; i++) {                                                                        \
+                    for (int j = j0 > i ? j0 : i + 1; j < j1; j++) {                                                   \
+                        c[(size_t)i * (size_t)ldc + (size_t)j] = c[(size_t)j * (size_t)ldc + (size_t)i];               \
+                    }                                                                                                  \
+                }                                                                                                      \
+            }                                                                                                          \
+        }                                                                                                              \
     }
-}
+DEFINE_MIRROR_LOWER(mirror_lower, double)
+DEFINE_MIRROR_LOWER(mirror_lower_f32, float)
 
 void gk_gram(bool ta, int n, int k, double alpha, const double *a, int lda, double beta, double *c, int ldc)
 {
     assert(n >= 0 && k >= 0 && lda >= (ta ? n : k) && ldc >= n);
     cblas_dsyrk(CblasRowMajor, CblasLower, transposed(ta), n, k, alpha, a, lda, beta, c, ldc);
     mirror_lower(c, n, ldc);
+}
+
+void gk_gram_f32(bool ta, int n, int k, float alpha, const float *a, int lda, float beta, float *c, int ldc)
+{
+    assert(n >= 0 && k >= 0 && lda >= (ta ? n : k) && ldc >= n);
+    cblas_ssyrk(CblasRowMajor, CblasLower, transposed(ta), n, k, alpha, a, lda, beta, c, ldc);
+    mirror_lower_f32(c, n, ldc);
 }
 
 /* OpenBLAS's potrf compares pivots with <=, which NaN passes; a NaN anywhere in the lower triangle reaches the
