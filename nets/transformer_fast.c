@@ -60,7 +60,7 @@ static void pass(const gk_model *m, int n, int thread, int threads, double scale
     net_share((n + TF_PAIRS - 1) / TF_PAIRS, thread, threads, &tile, &end);
     for (; tile < end; tile++) {
         const int here = net_rows(n, tile * TF_PAIRS, TF_PAIRS);
-        tf_pairs_forward(m, k, f->sorted + tile * TF_PAIRS, here);
+        tf_pairs_forward(m, k, f->sorted + tile * TF_PAIRS, here, scale > 0);
         if (scale > 0) {
             k->loss += net_loss_columns(&m->n, k->logits, TF_PAIRS, k->label, here, TF_PAIRS, scale);
             tf_pairs_backward(m, k);
@@ -79,7 +79,7 @@ void tf_fast_gradient(const gk_model *m, const int32_t *cells, int n, double *lo
     {
         const int thread = omp_get_thread_num();
         const uint64_t mode = net_flush_begin();
-        tf_tables_forward(m, thread, threads);
+        tf_tables_forward(m, thread, threads, true);
         tf_pairs_clear(&f->pairs[thread], &m->s, &f->t);
         pass(m, n, thread, threads, 1.0 / n);
 #pragma omp barrier
@@ -102,7 +102,7 @@ void tf_fast_score(const gk_model *m, const int32_t *cells, int n, gk_score *out
         {
             const int thread = omp_get_thread_num();
             const uint64_t mode = net_flush_begin();
-            if (from == 0) tf_tables_forward(m, thread, threads);
+            if (from == 0) tf_tables_forward(m, thread, threads, false);
             pass(m, here, thread, threads, 0);
             net_flush_end(mode);
         }
@@ -120,12 +120,12 @@ void tf_fast_predict(const gk_model *m, const int32_t *cells, int n, double *out
         const uint64_t mode = net_flush_begin();
         tf_pairs *k = &m->fast->pairs[thread];
         int tile, end;
-        tf_tables_forward(m, thread, threads);
+        tf_tables_forward(m, thread, threads, false);
         net_share((n + TF_PAIRS - 1) / TF_PAIRS, thread, threads, &tile, &end);
         for (; tile < end; tile++) { /* in the caller's order */
             const int here = net_rows(n, tile * TF_PAIRS, TF_PAIRS);
             double *rows = out + (ptrdiff_t)tile * TF_PAIRS * p;
-            tf_pairs_forward(m, k, cells + tile * TF_PAIRS, here);
+            tf_pairs_forward(m, k, cells + tile * TF_PAIRS, here, false);
             for (ptrdiff_t i = 0; i < here; i++)
                 for (ptrdiff_t c = 0; c < p; c++) rows[i * p + c] = (double)k->logits[c * TF_PAIRS + i];
         }

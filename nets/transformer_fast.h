@@ -96,15 +96,16 @@ void tf_fast_predict(const gk_model *m, const int32_t *cells, int n, double *out
 
 /* ---- called by all `threads` threads of a team; these hold barriers, and the end of the team is the last ---- */
 void tf_tables_take(tf_tables *t, gk_pool *pool, const tf_sizes *s);
-void tf_tables_forward(const gk_model *m, int thread, int threads);
+/* With what the way back needs, or only for outputs. */
+void tf_tables_forward(const gk_model *m, int thread, int threads, bool keep);
 /* From the threads' sums to the gradient of every weight, in m->n.g. */
 void tf_tables_backward(const gk_model *m, int thread, int threads);
 
 /* ---- one thread, one tile ---- */
 void tf_pairs_take(tf_pairs *k, gk_pool *pool, const tf_sizes *s, const tf_tables *t, net_activation activation);
 void tf_pairs_clear(tf_pairs *k, const tf_sizes *s, const tf_tables *t);
-/* Logits of n <= TF_PAIRS cells, in k->logits. */
-void tf_pairs_forward(const gk_model *m, tf_pairs *k, const int32_t *cells, int n);
+/* Logits of n <= TF_PAIRS cells, in k->logits; `keep` what the way back needs. */
+void tf_pairs_forward(const gk_model *m, tf_pairs *k, const int32_t *cells, int n, bool keep);
 /* From the gradient in k->logits to k's sums. */
 void tf_pairs_backward(const gk_model *m, tf_pairs *k);
 

@@ -182,18 +182,21 @@ static void add_base(tf_pairs *k, const real *drows, int j, int from, int to)
 
 /* ---- neurons ---- */
 
-/* Panel j of the neurons: post = s(z), and s'(z) for activations whose post does not tell it. */
-static void neurons_forward(const gk_model *m, tf_pairs *k, int j)
+/* Panel j of the neurons: post = s(z), kept for the way back with s'(z) for activations whose post does not tell it, or
+ * in k->row. */
+static const real *neurons_forward(const gk_model *m, tf_pairs *k, int j, bool keep)
 {
     const ptrdiff_t at = (ptrdiff_t)j * TF_PAIRS * PANEL;
     const size_t count = (size_t)TF_PAIRS * PANEL;
+    real *post = keep ? k->post + at : k->row;
     if (m->n.activation == NET_RELU) {
-        gather(k->post + at, m, k, j, true);
-        return;
+        gather(post, m, k, j, true);
+        return post;
     }
     gather(k->row, m, k, j, false);
-    net_activate(k->post + at, k->row, count, m->n.activation);
-    net_activation_slope(k->slope + at, k->row, count, m->n.activation);
+    if (keep) net_activation_slope(k->slope + at, k->row, count, m->n.activation);
+    net_activate(post, k->row, count, m->n.activation);
+    return post;
 }
 
 /* dz over dpost for pairs from..to-1 of panel j: post = s(z) */
@@ -207,7 +210,7 @@ static void neurons_backward(const gk_model *m, const tf_pairs *k, real *dz, int
         for (int i = from * PANEL; i < to * PANEL; i += VEC) vec_store(dz + i, vec_load(dz + i) * vec_load(slope + i));
 }
 
-void tf_pairs_forward(const gk_model *m, tf_pairs *k, const int32_t *cells, int n)
+void tf_pairs_forward(const gk_model *m, tf_pairs *k, const int32_t *cells, int n, bool keep)
 {
     const tf_sizes *s = &m->s;
     const tf_tables *t = &m->fast->t;
@@ -219,8 +222,7 @@ void tf_pairs_forward(const gk_model *m, tf_pairs *k, const int32_t *cells, int 
     }
     attention_forward(m, k);
     for (int j = 0; j < t->inner; j++) {
-        const real *post = k->post + (ptrdiff_t)j * TF_PAIRS * PANEL;
-        neurons_forward(m, k, j);
+        const real *post = neurons_forward(m, k, j, keep);
         for (int q = 0; q < TF_PAIRS / PANEL; q++)
             vec_transpose_all(k->post_t + ((ptrdiff_t)q * t->dmp + j * PANEL) * PANEL, PANEL,
                               post + (ptrdiff_t)q * PANEL * PANEL, PANEL, PANEL, PANEL);

@@ -132,7 +132,7 @@ static void copy_rows(real *to, ptrdiff_t ldt, const real *from, ptrdiff_t ldf, 
 
 /* Rows from..to-1 of F and of w_v, columns of w_v_t and f_t, and rows of W_out: weights where the products want them.
  */
-static void arrange(const gk_model *m, int thread, int threads)
+static void arrange(const gk_model *m, int thread, int threads, bool keep)
 {
     const tf_sizes *s = &m->s;
     const tf_weights *w = &m->w;
@@ -148,8 +148,8 @@ static void arrange(const gk_model *m, int thread, int threads)
         for (int h = 0; h < s->heads; h++)
             copy_rows(t->w_v + (ptrdiff_t)from * t->dp + h * s->dh, t->dp,
                       w->w_v + ((ptrdiff_t)h * s->d + from) * s->dh, s->dh, to - from, s->dh);
-        transpose(t->f_t + from, t->dp, t->f + (ptrdiff_t)from * t->ext, t->ext, to - from, t->ext);
-        transpose(t->w_v_t + from, t->dp, t->w_v + (ptrdiff_t)from * t->dp, t->dp, to - from, t->dp);
+        if (keep) transpose(t->f_t + from, t->dp, t->f + (ptrdiff_t)from * t->ext, t->ext, to - from, t->ext);
+        if (keep) transpose(t->w_v_t + from, t->dp, t->w_v + (ptrdiff_t)from * t->dp, t->dp, to - from, t->dp);
     }
     net_share(t->dmp / VEC, thread, threads, &from, &to);
     from *= VEC;
@@ -161,13 +161,13 @@ static void arrange(const gk_model *m, int thread, int threads)
 }
 
 /* Panel j of W_L (neurons only) and of W_O F, and its transpose by heads. */
-static void products(const gk_model *m, int j)
+static void products(const gk_model *m, int j, bool keep)
 {
     const tf_sizes *s = &m->s;
     const tf_tables *t = &m->fast->t;
     const ptrdiff_t at = (ptrdiff_t)j * PANEL;
     tile_panel(t->wof + at, t->ext, (tile_left){m->w.w_o, s->d, 1}, (tile_right){t->f + at, t->ext}, s->d, s->d, false);
-    for (int h = 0; h < s->heads; h++)
+    for (int h = 0; keep && h < s->heads; h++)
         transpose(t->wof_t + at * s->heads * t->dhp + h * t->dhp, (ptrdiff_t)s->heads * t->dhp,
                   t->wof + (ptrdiff_t)h * s->dh * t->ext + at, t->ext, s->dh, PANEL);
     if (j >= t->inner) return;
@@ -213,13 +213,13 @@ static void tables(const gk_model *m, int j)
     }
 }
 
-void tf_tables_forward(const gk_model *m, int thread, int threads)
+void tf_tables_forward(const gk_model *m, int thread, int threads, bool keep)
 {
     const tf_tables *t = &m->fast->t;
     const tf_sizes *s = &m->s;
     int from, to;
     if (thread == 0) last_position(m);
-    arrange(m, thread, threads);
+    arrange(m, thread, threads, keep);
 #pragma omp barrier
     net_share(s->p, thread, threads, &from, &to);
     tokens(m, from, to);
@@ -229,7 +229,7 @@ void tf_tables_forward(const gk_model *m, int thread, int threads)
         values(m, t->ein + (ptrdiff_t)s->p * s->d, s->p, t->rows - s->p);
     }
     net_share(t->panels, thread, threads, &from, &to);
-    for (int j = from; j < to; j++) products(m, j);
+    for (int j = from; j < to; j++) products(m, j, keep);
 #pragma omp barrier
     for (int j = from; j < to; j++) tables(m, j);
 #pragma omp barrier
