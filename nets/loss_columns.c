@@ -4,7 +4,7 @@
  * gradient of the correct class as (e - sum) / sum, and the sum over pairs. */
 #include "vector.h"
 
-enum { STRIP = 4 }; /* vectors side by side: they hide each other's latency and use whole cache lines */
+enum { STRIP = 2 }; /* vectors side by side: they hide each other's latency, and their sums still fit the registers */
 
 typedef struct column_sums {
     double classes[STRIP * VEC]; /* sum of e^(out - top) over the p classes */
