@@ -46,7 +46,7 @@ double gk_rfm_cg_work(double p)
 /* The iterative solver of the other kernels: some dozen products in float32, a check in float64, the moments. */
 double gk_rfm_radial_work(double n, double p)
 {
-    return 20 * n * n * p + 3 * p * p * p * n;
+    return 16 * n * n * p + 3 * p * p * p * n;
 }
 
 double gk_rfm_seconds(double work, int threads)

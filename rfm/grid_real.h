@@ -53,15 +53,20 @@ GK_HOT static void NAME(sums)(const REAL *w, int p, REAL *r, REAL *s)
     }
 }
 
-/* out [n] = m [n,n] v for symmetric m. */
+/* out [n] = m [n,n] v for symmetric m: its rows, times v's numbers, are added up, so that nothing need be summed across
+ * a vector register. */
 GK_HOT static void NAME(matvec)(const REAL *m, int n, const REAL *v, REAL *out)
 {
-    for (int i = 0; i < n; i++) {
-        const REAL *row = m + (size_t)i * (size_t)n;
-        REAL sum = 0;
-#pragma omp simd reduction(+ : sum)
-        for (int j = 0; j < n; j++) sum += row[j] * v[j];
-        out[i] = sum;
+    enum { WIDTH = 128 };
+    for (int first = 0; first < n; first += WIDTH) {
+        REAL sum[WIDTH] = {0};
+        const int some = n - first < WIDTH ? n - first : WIDTH;
+        for (int j = 0; j < n; j++) {
+            const REAL *row = m + (size_t)j * (size_t)n + first, x = v[j];
+#pragma omp simd
+            for (int i = 0; i < some; i++) sum[i] += x * row[i];
+        }
+        for (int i = 0; i < some; i++) out[first + i] = sum[i];
     }
 }
 

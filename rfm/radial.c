@@ -25,6 +25,7 @@ static void radial_layout(gk_model *m, gk_pool *pool)
     float **vectors[] = {&d->x, &d->r, &d->q, &d->kq};
     for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++)
         *vectors[i] = gk_pool_take(pool, n * p, sizeof(float));
+    d->packed = gk_pool_take(pool, gk_product_size_f32(m->n, m->p), sizeof(float));
     d->u = gk_pool_take(pool, n * p, sizeof(double));
     gk_coarse_layout(&d->coarse, m->p, false, pool);
     double **squares[] = {&d->count_inverse, &d->s_inverse, &d->f, &d->work};
@@ -65,7 +66,7 @@ static void radial_prepare(gk_model *m)
 
 /* ---- conjugate gradients on all classes ---- */
 
-/* After a new q: t = S^+ E'q. */
+/* After a new q: its packed form, and t = S^+ E'q. */
 static void see_coarse(gk_model *m)
 {
     gk_rfm_radial *d = m->radial;
@@ -74,6 +75,7 @@ static void see_coarse(gk_model *m)
 #pragma omp parallel for num_threads(m->threads) schedule(static, 1)
     for (int piece = 0; piece < m->threads; piece++) {
         const int first = gk_radial_first(m, piece), some = gk_radial_first(m, piece + 1) - first;
+        gk_product_pack_f32(m->n, p, d->q, first, first + some, d->packed);
         gk_gemm_f32(true, false, side, p, some, 1, d->e + (size_t)first * (size_t)side, side,
                     d->q + (size_t)first * (size_t)p, p, 0, d->desks[piece].sums, p);
     }
@@ -99,7 +101,7 @@ static void apply(gk_model *m)
         double *dots = d->desks[piece].of_class;
         const int some = (int)(last - first);
         float *to = d->kq + first * row;
-        gk_gemm_f32(false, false, some, p, n, 1, d->kernel + first * (size_t)n, n, d->q, p, 0, to, p);
+        gk_product_f32(some, p, n, d->kernel + first * (size_t)n, n, d->packed, to, p);
         gk_gemm_f32(false, false, some, p, side, -1, d->e + first * (size_t)side, side, d->t, p, 1, to, p);
         memset(dots, 0, row * sizeof *dots);
         for (size_t i = first; i < last; i++) {

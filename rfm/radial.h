@@ -15,6 +15,7 @@
 
 #include "grid.h"
 #include "moments.h"
+#include "product.h"
 
 /* What one thread works in. */
 typedef struct gk_radial_desk {
@@ -28,6 +29,7 @@ struct gk_rfm_radial {
     float *e;              /* [n,2p] E */
     double *zk, *l;        /* [2p,n] Z'K and L = (Z'Z)^+ Z'K, so that (PK)[i,j] = L[x_i,j] + L[p + y_i,j] */
     float *x, *r, *q, *kq; /* [n,p] */
+    float *packed;         /* q as gk_product_f32 takes it */
     double *u;             /* [n,p] */
     gk_coarse coarse;
     bool coarse_known;     /* zk to e are of the current tables */

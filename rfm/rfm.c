@@ -331,8 +331,9 @@ static int rfm_step(gk_model *m, double *train_loss)
         return code;
     }
     gk_score score;
+    if (!train_loss) return GK_OK;
     code = rfm_score(m, m->split->train, m->n, &score);
-    if (train_loss) *train_loss = score.loss;
+    *train_loss = score.loss;
     return code;
 }
 

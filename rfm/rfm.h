@@ -132,11 +132,12 @@ void gk_rfm_tell(gk_model *m, const char *doing, double share);
 
 /* ---- predict.c: outputs by rows of the kernel matrix ---- */
 
-enum { GK_RFM_ROWS = 32 }; /* kernel rows that are made and multiplied at a time */
+enum { GK_RFM_ROWS = 36 }; /* kernel rows that are made and multiplied at a time */
 
 typedef struct gk_rfm_rows {
     double *rows;    /* [threads,ROWS,n] */
     double *product; /* [threads,ROWS,p] */
+    double *packed;  /* alpha as gk_product_f64 takes it */
     int32_t *others; /* [n_cells - n] the cells that are not trained on */
 } gk_rfm_rows;
 
