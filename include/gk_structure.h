@@ -52,6 +52,11 @@ void gk_form_grouping(gk_grouping *g, int32_t *keys, int p, const int32_t *u, co
  * multiplied by. The errors of gk_sym_power. */
 int gk_circulant_features(double *out, const gk_grouping *g, gk_random *r, double power);
 
+struct gk_task;
+/* The same for a task: circulant as its operation has it, or (control) in the wrong orientation; c of stream FEATURES of
+ * `seed`. out [2p,2p]. GK_USAGE for an operation that is neither u(x) + v(y) nor u(x) v(y) mod a prime. */
+int gk_task_features(double *out, const struct gk_task *t, bool control, uint64_t seed, double power);
+
 /* Projects M [2n,2n] in place on the structure that learnt metrics tend to (Mallinar et al. 2024, section 5):
  * off-diagonal blocks circulant by g, diagonal blocks a I + b 11' each. Entries of dropped rows and columns stay. */
 void gk_circulant_enforce(double *m, const gk_grouping *g);

@@ -2,6 +2,7 @@
 #include "nets.h"
 
 #include <math.h>
+#include <string.h>
 
 static const double half_root = 0.70710678118654752440;   /* 1/sqrt(2) */
 static const double root_two_pi = 0.39894228040143267794; /* 1/sqrt(2 pi) */
@@ -72,6 +73,34 @@ void net_activation_slope(real *out, const real *z, size_t count, net_activation
         return;
     case NET_SOFTPLUS:
         for (size_t i = 0; i < count; i++) out[i] = sigmoid(z[i]);
+        return;
+    }
+}
+
+void net_activation_curve(real *out, const real *z, size_t count, net_activation s)
+{
+    switch (s) {
+    case NET_QUADRATIC:
+        for (size_t i = 0; i < count; i++) out[i] = 2;
+        return;
+    case NET_RELU:
+        memset(out, 0, count * sizeof *out);
+        return;
+    case NET_GELU:
+        for (size_t i = 0; i < count; i++)
+            out[i] = (real)root_two_pi * real_exp(z[i] * z[i] * (real)-0.5) * (2 - z[i] * z[i]);
+        return;
+    case NET_SWISH:
+        for (size_t i = 0; i < count; i++) {
+            const real f = sigmoid(z[i]);
+            out[i] = f * (1 - f) * (2 + z[i] * (1 - 2 * f));
+        }
+        return;
+    case NET_SOFTPLUS:
+        for (size_t i = 0; i < count; i++) {
+            const real f = sigmoid(z[i]);
+            out[i] = f * (1 - f);
+        }
         return;
     }
 }

@@ -17,7 +17,15 @@ static const gk_key keys[] = {
     {"width", GK_KEY_INT, "256", 1, 65536, NULL, "hidden neurons (the paper's 1024 take four times as long)"},
     {"activation", GK_KEY_CHOICE, "quadratic", 0, 0, "quadratic|relu|gelu|swish|softplus", "of the hidden layer"},
     {"loss", GK_KEY_CHOICE, "mse", 0, 0, "mse|cross_entropy", "training loss"},
-    {"form", GK_KEY_CHOICE, "fast", 0, 0, "fast|plain", "fast: one pass over blocks of neurons; plain: layer by layer"},
+    {"form", GK_KEY_CHOICE, "auto", 0, 0, "auto|fast|plain",
+     "fast: one pass over blocks of neurons; plain: layer by layer; auto: fast unless features or agop_weight need "
+     "plain"},
+    {"features", GK_KEY_CHOICE, "identity", 0, 0, "identity|circulant|circulant_control",
+     "what one-hot inputs are multiplied by: nothing, or a random circulant matrix (control: in the wrong "
+     "orientation)"},
+    {"feature_seed", GK_KEY_INT, "0", 0, 9007199254740992.0, NULL, "seed of the random features"},
+    {"agop_weight", GK_KEY_REAL, "0", 0, 1e6, NULL,
+     "adds this times the trace of the batch's AGOP, not centred, to the loss"},
     {"batch_size", GK_KEY_INT, "32", 0, 1e9, NULL, "examples per update; 0: all"},
     {"warmup", GK_KEY_INT, "0", 0, 1e12, NULL, "updates over which the learning rate rises from 0"},
     NET_KEYS,
@@ -61,6 +69,8 @@ static void memory(gk_model *m)
         if (work) work[t] = k;
     }
     m->work = work;
+    mlp_inputs_take(m);
+    mlp_penalty_take(m);
     m->fast = m->plain ? NULL : mlp_fast_take(pool, m);
 }
 
@@ -76,19 +86,37 @@ static void free_model(gk_model *m)
     free(m);
 }
 
+/* The fast form knows one-hot inputs and losses of the outputs alone. */
+static int choose_form(gk_model *m, const gk_config *config)
+{
+    const bool special = m->inputs.random || m->penalty.weight > 0;
+    m->plain = gk_config_is(config, "form", "plain") || special;
+    if (!special || !gk_config_is(config, "form", "fast")) return GK_OK;
+    return gk_error(GK_USAGE, "form = fast does not know %s; take form = plain or auto",
+                    m->inputs.random ? "random features" : "agop_weight");
+}
+
 static int init(gk_model **out, const gk_config *config, const gk_split *split)
 {
     gk_model *m = gk_calloc(1, sizeof *m);
     if (!m) return GK_FAILED;
     net_read(&m->n, config, split, split->task.p);
     m->width = (int)gk_config_int(config, "width");
-    m->plain = gk_config_is(config, "form", "plain");
-    memory(m);
-    if (gk_pool_alloc(&m->n.pool) != GK_OK) {
-        free_model(m);
-        return GK_FAILED;
+    m->inputs.random = !gk_config_is(config, "features", "identity");
+    m->penalty.weight = gk_config_real(config, "agop_weight");
+    int code = choose_form(m, config);
+    if (code == GK_OK) {
+        memory(m);
+        code = gk_pool_alloc(&m->n.pool);
     }
-    memory(m);
+    if (code == GK_OK) {
+        memory(m);
+        code = m->inputs.random ? mlp_inputs_fill(m, config) : GK_OK;
+    }
+    if (code != GK_OK) {
+        free_model(m);
+        return code;
+    }
     gk_random r;
     gk_random_seed(&r, m->n.seed, GK_STREAM_INIT);
     const size_t p = (size_t)m->n.p, width = (size_t)m->width;
@@ -102,7 +130,7 @@ static int init(gk_model **out, const gk_config *config, const gk_split *split)
 /* Outputs k->out [rows, p] of a block. */
 static void forward(const gk_model *m, mlp_work *k, const int32_t *cells, int rows)
 {
-    mlp_gather_forward(k->z, cells, m->w.w1, rows, m->n.p, m->width);
+    mlp_gather_forward(k->z, cells, m->inputs.columns, rows, m->n.p, m->width);
     net_activate(k->a, k->z, (size_t)rows * (size_t)m->width, m->n.activation);
     mlp_readout_forward(k->out, k->a, m->w.w2, rows, m->n.p, m->width);
 }
@@ -144,12 +172,16 @@ static void gradient_plain(gk_model *m, const int32_t *cells, int n, double *los
         const real *part = m->work[t].flat;
         for (size_t i = 0; i < m->n.size; i++) m->n.g[i] += part[i];
     }
+    const mlp_weights *g = &m->work[0].g; /* into m->n.g; g->w1 as yet by W1 T */
+    if (m->penalty.weight > 0) *loss += mlp_penalty_gradient(m, cells, n, g->w1, g->w2);
+    if (m->inputs.random) mlp_inputs_backward(m, g->w1);
 }
 
-/* The flat weights, brought up to date. */
+/* The flat weights and W1 T, brought up to date. */
 static const mlp_weights *weights(gk_model *m)
 {
     if (m->fast) mlp_fast_settle(m);
+    if (m->inputs.random) mlp_inputs_forward(m);
     return &m->w;
 }
 
@@ -176,6 +208,7 @@ static int score(gk_model *m, const int32_t *cells, int n, gk_score *out)
         return GK_OK;
     }
     const int threads = m->n.threads;
+    weights(m);
 #pragma omp parallel for schedule(static, 1) num_threads(threads)
     for (int t = 0; t < threads; t++) {
         mlp_work *k = &m->work[t];
@@ -201,6 +234,7 @@ static int predict(gk_model *m, const int32_t *cells, int n, double *out)
         return GK_OK;
     }
     mlp_work *k = &m->work[0];
+    weights(m);
     for (int from = 0; from < n; from += MLP_BLOCK) {
         const int rows = net_rows(n, from, MLP_BLOCK);
         forward(m, k, cells + from, rows);
@@ -254,7 +288,8 @@ static int embed_rows(gk_model *m)
 static int embed(gk_model *m, double *out)
 {
     const ptrdiff_t p = m->n.p, rows = m->width;
-    const real *w1 = weights(m)->w1;
+    weights(m);
+    const real *w1 = m->inputs.columns;
     for (ptrdiff_t k = 0; k < rows; k++) {
         for (ptrdiff_t a = 0; a < p; a++) {
             out[k * p + a] = (double)w1[k * 2 * p + a];

@@ -9,6 +9,23 @@ typedef struct mlp_weights {
     real *w2; /* out.weight [p, width] */
 } mlp_weights;
 
+/* Random-circulant features (Mallinar et al. 2024, section 5): the network sees T X, T [2p, 2p] symmetric, so that on
+ * one-hot X it has the columns of W1 T where the plain network has those of W1. */
+typedef struct mlp_inputs {
+    bool random;   /* T is not I */
+    real *t;       /* [2p, 2p] */
+    real *columns; /* [width, 2p] W1 T as of the last mlp_inputs_forward; W1 itself where T = I */
+    real *work;    /* [width, 2p] */
+} mlp_inputs;
+
+/* A term of the loss, weight * trace(AGOP) over the batch. */
+typedef struct mlp_penalty {
+    double weight;          /* 0: there is none, and no memory either */
+    real *slopes;           /* [width, width] mean over the batch of s' s'^T */
+    real *inward, *outward; /* [width, width] E E^T with E = W1 T, and W2^T W2 */
+    real *product;          /* [width, width] */
+} mlp_penalty;
+
 enum { MLP_BLOCK = 128 }; /* examples that a thread works on at a time */
 
 typedef struct mlp_work { /* one thread's */
@@ -26,6 +43,8 @@ struct gk_model {
     net n;
     int width;
     mlp_weights w;
+    mlp_inputs inputs;
+    mlp_penalty penalty;
     mlp_work *work; /* [threads] */
     bool plain;     /* training takes the plain form; the fast one has no memory then */
     mlp_fast *fast; /* or NULL */
@@ -35,6 +54,12 @@ struct gk_model {
 #define mlp_gather_backward  NAME(gk_mlp_gather_backward)
 #define mlp_readout_forward  NAME(gk_mlp_readout_forward)
 #define mlp_readout_backward NAME(gk_mlp_readout_backward)
+#define mlp_inputs_take      NAME(gk_mlp_inputs_take)
+#define mlp_inputs_fill      NAME(gk_mlp_inputs_fill)
+#define mlp_inputs_forward   NAME(gk_mlp_inputs_forward)
+#define mlp_inputs_backward  NAME(gk_mlp_inputs_backward)
+#define mlp_penalty_take     NAME(gk_mlp_penalty_take)
+#define mlp_penalty_gradient NAME(gk_mlp_penalty_gradient)
 #define mlp_feature          NAME(gk_mlp_feature)
 #define mlp_feature_kinds    NAME(gk_mlp_feature_kinds)
 
@@ -47,6 +72,19 @@ void mlp_readout_forward(real *out, const real *a, const real *w2, int n, int p,
 /* da = dout W2 (NULL to leave out), dw2 += dout^T a */
 void mlp_readout_backward(real *da, real *dw2, const real *dout, const real *a, const real *w2, int n, int p,
                           int width);
+
+/* ---- mlp_inputs.c ---- */
+void mlp_inputs_take(gk_model *m);
+/* Draws T as the settings ask for. */
+int mlp_inputs_fill(gk_model *m, const gk_config *config);
+void mlp_inputs_forward(gk_model *m);
+/* From the gradient dcolumns [width, 2p] to that of W1, in place. */
+void mlp_inputs_backward(gk_model *m, real *dcolumns);
+
+/* ---- mlp_penalty.c ---- */
+void mlp_penalty_take(gk_model *m);
+/* Adds the penalty's gradient over n cells by W1 T and by W2, and returns the penalty. */
+double mlp_penalty_gradient(gk_model *m, const int32_t *cells, int n, real *dcolumns, real *dw2);
 
 extern const char *const mlp_feature_kinds[];
 int mlp_feature(gk_model *m, const char *kind, double *out);

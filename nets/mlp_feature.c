@@ -1,6 +1,7 @@
 /* mlp_feature.c: feature matrices of the two-layer network, in double. The AGOP needs no Jacobian: with J_i =
  * W2 diag(s'_i) W1, (1/n) sum_i J_i^T J_i = W1^T [(W2^T W2) o (1/n) sum_i s'_i s'_i^T] W1 (o: entrywise product);
- * centring replaces the mean of s' s'^T by the covariance of s'. */
+ * centring replaces the mean of s' s'^T by the covariance of s'. With random features W1 is W1 T throughout: matrices
+ * are over the one-hot pairs. */
 #include "mlp.h"
 
 #include <stdlib.h>
@@ -22,7 +23,7 @@ static int slope_moments(gk_model *m, double *second)
     mlp_work *k = &m->work[0];
     for (int from = 0; from < n; from += MLP_BLOCK) {
         const int rows = n - from < MLP_BLOCK ? n - from : MLP_BLOCK;
-        mlp_gather_forward(k->z, m->n.split->train + from, m->w.w1, rows, m->n.p, width);
+        mlp_gather_forward(k->z, m->n.split->train + from, m->inputs.columns, rows, m->n.p, width);
         net_activation_slope(k->a, k->z, (size_t)rows * row, m->n.activation);
         for (size_t i = 0; i < (size_t)rows * row; i++) slopes[i] = (double)k->a[i];
         for (int i = 0; i < rows; i++)
@@ -88,7 +89,7 @@ int mlp_feature(gk_model *m, const char *kind, double *out)
     double *k = gk_alloc((size_t)width * (size_t)width, sizeof *k);
     int code = w1 && w2 && t && k ? GK_OK : GK_FAILED;
     if (code == GK_OK) {
-        for (size_t i = 0; i < n1; i++) w1[i] = (double)m->w.w1[i];
+        for (size_t i = 0; i < n1; i++) w1[i] = (double)m->inputs.columns[i];
         for (size_t i = 0; i < n2; i++) w2[i] = (double)m->w.w2[i];
         if (strcmp(kind, "agop") == 0)
             code = agop(m, w1, w2, k, t, out);

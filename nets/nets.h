@@ -31,6 +31,7 @@ typedef GK_REAL real;
 #define net_activate          NAME(gk_net_activate)
 #define net_activate_backward NAME(gk_net_activate_backward)
 #define net_activation_slope  NAME(gk_net_activation_slope)
+#define net_activation_curve  NAME(gk_net_activation_curve)
 #define net_loss_rows         NAME(gk_net_loss_rows)
 #define net_loss_columns      NAME(gk_net_loss_columns)
 #define net_score_columns     NAME(gk_net_score_columns)
@@ -164,6 +165,8 @@ void net_activate(real *out, const real *z, size_t count, net_activation s);
 void net_activate_backward(real *dz, const real *dout, const real *z, size_t count, net_activation s);
 /* out = s'(z). */
 void net_activation_slope(real *out, const real *z, size_t count, net_activation s);
+/* out = s''(z), out may be z. */
+void net_activation_curve(real *out, const real *z, size_t count, net_activation s);
 
 /* ---- loss.c: rows [rows, outputs] with row length ld; cells give the labels ---- */
 

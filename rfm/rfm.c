@@ -8,6 +8,8 @@
  * of order 1. */
 #include "rfm.h"
 
+#include "gk_structure.h"
+
 #include <math.h>
 #include <omp.h>
 #include <stdio.h>
@@ -22,6 +24,10 @@ static const gk_key rfm_keys[] = {
      "iterations between measures and feature matrices; 0: only at the end"},
     {"checkpoint_every", GK_KEY_INT, "5", 0, 1e12, NULL, "iterations between checkpoints; 0: only at the end"},
     {"dtype", GK_KEY_CHOICE, "float64", 0, 0, "float64", "number type of M and alpha"},
+    {"features", GK_KEY_CHOICE, "identity", 0, 0, "identity|circulant|circulant_control",
+     "M_0: the identity, or the root of a random circulant matrix (control: in the wrong orientation); with steps = 0 a "
+     "kernel machine that learns no features"},
+    {"feature_seed", GK_KEY_INT, "0", 0, 9007199254740992.0, NULL, "seed of the random features"},
     {"kernel", GK_KEY_CHOICE, "quadratic", 0, 0, "quadratic|gaussian|laplace|general_quadratic",
      "(z'Mz')^2 | exp(-d^2/(2 L^2)) | exp(-d/L) | (z'Mz')^2 + (z'Mz - 1)(z''Mz' - 1)/2, d the distance in the metric "
      "M"},
@@ -153,6 +159,17 @@ static int take_memory(gk_model *m)
     return code;
 }
 
+/* M_0 */
+static int first_metric(gk_model *m, const gk_config *config)
+{
+    if (gk_config_is(config, "features", "identity")) {
+        for (int i = 0; i < 2 * m->p; i++) m->metric[(size_t)i * 2 * (size_t)m->p + (size_t)i] = 1;
+        return GK_OK;
+    }
+    return gk_task_features(m->metric, &m->split->task, gk_config_is(config, "features", "circulant_control"),
+                            (uint64_t)gk_config_int(config, "feature_seed"), 0.5);
+}
+
 static int rfm_init(gk_model **out, const gk_config *config, const gk_split *split)
 {
     gk_model *m = gk_calloc(1, sizeof *m);
@@ -179,7 +196,10 @@ static int rfm_init(gk_model **out, const gk_config *config, const gk_split *spl
     }
     place_points(m);
     m->solver->place(m);
-    for (int i = 0; i < 2 * m->p; i++) m->metric[(size_t)i * 2 * (size_t)m->p + (size_t)i] = 1;
+    if ((code = first_metric(m, config)) != GK_OK) {
+        rfm_free(m);
+        return code;
+    }
     *out = m;
     return GK_OK;
 }

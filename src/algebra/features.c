@@ -1,6 +1,7 @@
 /* features.c: feature matrices made circulant by hand: random ones, and the projection of a learned one. */
 #include "gk_matrix.h"
 #include "gk_structure.h"
+#include "gk_task.h"
 
 #include <stdlib.h>
 
@@ -38,6 +39,24 @@ int gk_circulant_features(double *out, const gk_grouping *g, gk_random *r, doubl
     }
     const int code = gk_sym_power(out, star, 2 * g->n, power);
     free(star);
+    return code;
+}
+
+int gk_task_features(double *out, const struct gk_task *t, bool control, uint64_t seed, double power)
+{
+    if (t->form == GK_FORM_NONE || (t->form == GK_FORM_PRODUCT && !t->dlog))
+        return gk_error(GK_USAGE,
+                        "circulant features: %s mod %d is neither u(x) + v(y) nor u(x) v(y) over a prime; add, sub, "
+                        "mul, div and x^2+y^2 are",
+                        t->op, t->p);
+    int32_t *keys = gk_alloc(2 * (size_t)t->p, sizeof *keys);
+    if (!keys) return GK_FAILED;
+    gk_grouping g;
+    gk_random r;
+    gk_form_grouping(&g, keys, t->p, t->u, t->v, t->form == GK_FORM_PRODUCT ? t->dlog : NULL, control);
+    gk_random_seed(&r, seed, GK_STREAM_FEATURES);
+    const int code = gk_circulant_features(out, &g, &r, power);
+    free(keys);
     return code;
 }
 
