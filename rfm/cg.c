@@ -1,7 +1,7 @@
 /* cg.c: the solver of the quadratic kernels: one preconditioned conjugate-gradient solve a class, on grids, in float32,
  * until the residual measured in float64 is small enough. Classes are independent, so they are what threads share out;
  * nothing depends on which thread took which. The last float64 application is the prediction on every cell. */
-#include "grid.h"
+#include "grid_moments.h"
 
 #include <math.h>
 #include <omp.h>
@@ -13,14 +13,13 @@ enum {
     LIMIT = 500, /* CG iterations a round */
 };
 
-/* What one thread works in. All grids are [p,p]. */
+/* What one thread works in. All grids are [p,stride], 0 in the padding. */
 typedef struct gk_cg_desk {
     gk_desk_f32 single;
     gk_desk_f64 fine;
     float *x, *r, *z, *q, *kq;
     double *w, *f;   /* coefficients and outputs */
-    void *moments;   /* [2p,2p] float, or double where the tolerance is fine */
-    float *sums, *t; /* [2p] each */
+    float *sums, *t; /* row and column sums of r [2p], and what is added to each row and column [3 stride] */
 } gk_cg_desk;
 
 struct gk_rfm_grids {
@@ -29,7 +28,10 @@ struct gk_rfm_grids {
     gk_coarse coarse;
     double unit; /* about the mean diagonal entry of M: grids work on M / unit, so that float32 never feels its scale */
     double ridge;            /* in units of unit^2, as K is */
-    double *partial;         /* [SLOTS,2p,2p] */
+    gk_grid_moments_f32 moments;
+    gk_grid_moments_f64 fine_moments; /* in place of the former where the tolerance is fine */
+    double *class_sums;               /* [p,2p] r and s of each class */
+    double *excess_of;                /* [p] sum (q - 1) alpha of each class; 0 but for general_quadratic */
     int *iterations, *codes; /* [p] */
     bool failed;             /* some class cannot be solved: the others need not be */
     double *residual_sq;     /* [p] */
@@ -38,17 +40,20 @@ struct gk_rfm_grids {
 
 static void desk_layout(const gk_model *m, gk_cg_desk *d, gk_pool *pool)
 {
-    const size_t p = (size_t)m->p, pp = p * p;
-    const bool exact = m->tolerance < GK_RFM_FINE;
-    gk_grid_desk_f32(&d->single, m->p, !exact, pool);
-    gk_grid_desk_f64(&d->fine, m->p, exact, pool);
+    const size_t stride = (size_t)gk_grid_stride(m->p), size = (size_t)m->p * stride;
+    gk_grid_desk_f32(&d->single, m->p, pool);
+    gk_grid_desk_f64(&d->fine, m->p, pool);
     float **grids[] = {&d->x, &d->r, &d->z, &d->q, &d->kq};
-    for (size_t i = 0; i < sizeof grids / sizeof *grids; i++) *grids[i] = gk_pool_take(pool, pp, sizeof(float));
-    d->w = gk_pool_take(pool, pp, sizeof *d->w);
-    d->f = gk_pool_take(pool, pp, sizeof *d->f);
-    d->moments = gk_pool_take(pool, 4 * pp, exact ? sizeof(double) : sizeof(float));
-    d->sums = gk_pool_take(pool, 2 * p, sizeof *d->sums);
-    d->t = gk_pool_take(pool, 2 * p, sizeof *d->t);
+    for (size_t i = 0; i < sizeof grids / sizeof *grids; i++) *grids[i] = gk_pool_take(pool, size, sizeof(float));
+    d->w = gk_pool_take(pool, size, sizeof *d->w);
+    d->f = gk_pool_take(pool, size, sizeof *d->f);
+    d->sums = gk_pool_take(pool, 3 * stride, sizeof *d->sums);
+    d->t = gk_pool_take(pool, 3 * stride, sizeof *d->t);
+}
+
+static bool is_fine(const gk_model *m)
+{
+    return m->tolerance < GK_RFM_FINE;
 }
 
 static void cg_layout(gk_model *m, gk_pool *pool)
@@ -62,7 +67,12 @@ static void cg_layout(gk_model *m, gk_pool *pool)
     gk_grid_layout_f32(&g->single, m->p, general, pool);
     gk_grid_layout_f64(&g->fine, m->p, general, pool);
     gk_coarse_layout(&g->coarse, m->p, true, pool);
-    g->partial = gk_pool_take(pool, SLOTS * 4 * p * p, sizeof *g->partial);
+    if (is_fine(m))
+        gk_grid_moments_layout_f64(&g->fine_moments, m->p, SLOTS, pool);
+    else
+        gk_grid_moments_layout_f32(&g->moments, m->p, SLOTS, pool);
+    g->class_sums = gk_pool_take(pool, 2 * p * p, sizeof *g->class_sums);
+    g->excess_of = gk_pool_take(pool, p, sizeof *g->excess_of);
     g->iterations = gk_pool_take(pool, p, sizeof *g->iterations);
     g->codes = gk_pool_take(pool, p, sizeof *g->codes);
     g->residual_sq = gk_pool_take(pool, p, sizeof *g->residual_sq);
@@ -71,11 +81,17 @@ static void cg_layout(gk_model *m, gk_pool *pool)
     for (size_t i = 0; i < threads; i++) desk_layout(m, g->desks ? &g->desks[i] : &unused, pool);
 }
 
+/* Where training point i lies in a grid. */
+static inline size_t place_of(const gk_model *m, int i)
+{
+    return (size_t)m->by_x.x[i] * (size_t)m->grids->single.stride + (size_t)m->by_x.y[i];
+}
+
 static void cg_place(gk_model *m)
 {
     gk_rfm_grids *g = m->grids;
-    for (int i = 0; i < m->n; i++) g->single.mask[m->split->train[i]] = 1;
-    for (int i = 0; i < m->n; i++) g->fine.mask[m->split->train[i]] = 1;
+    for (int i = 0; i < m->n; i++) g->single.mask[place_of(m, i)] = 1;
+    for (int i = 0; i < m->n; i++) g->fine.mask[place_of(m, i)] = 1;
     gk_coarse_place(&g->coarse, &m->by_x);
 }
 
@@ -85,14 +101,15 @@ static void cg_place(gk_model *m)
 GK_HOT static double move(int p, float a, float ridge, const float *mask, const float *q, const float *kq, float *x,
                           float *r, float *sums)
 {
+    const int width = gk_grid_width(p);
     double total = 0;
     float *columns = sums + p;
-    for (int i = 0; i < p; i++) columns[i] = 0;
+    for (int i = 0; i < width; i++) columns[i] = 0;
     for (int i = 0; i < p; i++) {
-        const size_t row = (size_t)i * (size_t)p;
+        const size_t row = (size_t)i * (size_t)gk_grid_stride(p);
         float sum = 0, square = 0;
 #pragma omp simd reduction(+ : sum, square)
-        for (int j = 0; j < p; j++) {
+        for (int j = 0; j < width; j++) {
             const size_t at = row + (size_t)j;
             x[at] += a * q[at];
             const float next = r[at] - a * (mask[at] * kq[at] + ridge * q[at]);
@@ -111,13 +128,14 @@ GK_HOT static double move(int p, float a, float ridge, const float *mask, const 
 GK_HOT static double precondition(int p, const float *inverse_d, const float *mask, const float *t, const float *r,
                                   float *z)
 {
+    const int width = gk_grid_width(p);
     double total = 0;
     for (int i = 0; i < p; i++) {
-        const size_t row = (size_t)i * (size_t)p;
+        const size_t row = (size_t)i * (size_t)gk_grid_stride(p);
         const float of_x = t[i], *of_y = t + p;
         float sum = 0;
 #pragma omp simd reduction(+ : sum)
-        for (int j = 0; j < p; j++) {
+        for (int j = 0; j < width; j++) {
             const size_t at = row + (size_t)j;
             const float value = r[at] * inverse_d[at] + mask[at] * (of_x + of_y[j]);
             z[at] = value;
@@ -130,28 +148,19 @@ GK_HOT static double precondition(int p, const float *inverse_d, const float *ma
 
 GK_HOT static double dot(int p, const float *a, const float *b)
 {
+    const int width = gk_grid_width(p);
     double total = 0;
     for (int i = 0; i < p; i++) {
-        const float *u = a + (size_t)i * (size_t)p, *v = b + (size_t)i * (size_t)p;
+        const size_t row = (size_t)i * (size_t)gk_grid_stride(p);
         float sum = 0;
 #pragma omp simd reduction(+ : sum)
-        for (int j = 0; j < p; j++) sum += u[j] * v[j];
+        for (int j = 0; j < width; j++) sum += a[row + (size_t)j] * b[row + (size_t)j];
         total += (double)sum;
     }
     return total;
 }
 
-GK_HOT static void matvec(int n, const float *m, const float *v, float *out)
-{
-    for (int i = 0; i < n; i++) {
-        const float *row = m + (size_t)i * (size_t)n;
-        float sum = 0;
-#pragma omp simd reduction(+ : sum)
-        for (int j = 0; j < n; j++) sum += row[j] * v[j];
-        out[i] = sum;
-    }
-}
-
+/* q = z + b q */
 GK_HOT static void follow(size_t n, float b, const float *z, float *q)
 {
 #pragma omp simd
@@ -163,20 +172,21 @@ GK_HOT static void follow(size_t n, float b, const float *z, float *q)
 static int conjugate_gradients(const gk_model *m, gk_cg_desk *d, double target)
 {
     const gk_rfm_grids *g = m->grids;
-    const int p = m->p;
-    const size_t pp = (size_t)m->n_cells;
+    const int p = m->p, stride = g->single.stride;
+    const size_t size_of_grid = (size_t)p * (size_t)stride;
     const float ridge = (float)g->ridge, *mask = g->single.mask;
-    memset(d->x, 0, pp * sizeof *d->x);
-    memset(d->q, 0, pp * sizeof *d->q);
+    memset(d->x, 0, size_of_grid * sizeof *d->x);
+    memset(d->q, 0, size_of_grid * sizeof *d->q);
     double size = move(p, 0, 0, mask, d->q, d->q, d->x, d->r, d->sums), before = 1;
     int done = 0;
     while (size > target * target && done < LIMIT) {
-        matvec(2 * p, g->coarse.h, d->sums, d->t);
+        gk_grid_matvec_f32(g->coarse.h, 2 * stride, 2 * p, d->sums, d->t);
         const double rz = precondition(p, g->coarse.inverse_d, mask, d->t, d->r, d->z);
-        follow(pp, done ? (float)(rz / before) : 0, d->z, d->q);
+        follow(size_of_grid, done ? (float)(rz / before) : 0, d->z, d->q);
         before = rz;
         gk_grid_apply_f32(&g->single, &d->single, d->q, d->kq);
-        const double curvature = dot(p, d->q, d->kq) + g->ridge * dot(p, d->q, d->q);
+        double curvature = dot(p, d->q, d->kq);
+        if (g->ridge > 0) curvature += g->ridge * dot(p, d->q, d->q);
         if (!(rz > 0 && curvature > 0 && isfinite(rz / curvature))) return GK_DIVERGED;
         size = move(p, (float)(rz / curvature), ridge, mask, d->q, d->kq, d->x, d->r, d->sums);
         done++;
@@ -184,13 +194,17 @@ static int conjugate_gradients(const gk_model *m, gk_cg_desk *d, double target)
     return isfinite(size) ? done : GK_DIVERGED;
 }
 
+static inline size_t grid_size(const gk_model *m)
+{
+    return (size_t)m->p * (size_t)m->grids->single.stride;
+}
+
 /* w = unit^2 alpha[:,class], the coefficients of K / unit^2. */
 static void gather(const gk_model *m, int class, double *w)
 {
     const double scale = m->grids->unit * m->grids->unit;
-    memset(w, 0, (size_t)m->n_cells * sizeof *w);
-    for (size_t i = 0; i < (size_t)m->n; i++)
-        w[m->split->train[i]] = scale * m->alpha[i * (size_t)m->p + (size_t) class];
+    memset(w, 0, grid_size(m) * sizeof *w);
+    for (int i = 0; i < m->n; i++) w[place_of(m, i)] = scale * m->alpha[(size_t)i * (size_t)m->p + (size_t) class];
 }
 
 /* f = K w on every cell in float64, and r = y - f - ridge w on the training cells. Returns |r|^2. */
@@ -200,15 +214,18 @@ static double measure(gk_model *m, gk_cg_desk *d, int class)
     const int32_t *labels = m->split->task.labels;
     double size = 0;
     gk_grid_apply_f64(&g->fine, &d->fine, d->w, d->f);
-    memset(d->r, 0, (size_t)m->n_cells * sizeof *d->r);
+    memset(d->r, 0, grid_size(m) * sizeof *d->r);
     for (int i = 0; i < m->n; i++) {
-        const int cell = m->split->train[i];
-        const double r = (labels[cell] == class) - d->f[cell] - g->ridge * d->w[cell];
-        d->r[cell] = (float)r;
+        const size_t at = place_of(m, i);
+        const double r = (labels[m->split->train[i]] == class) - d->f[at] - g->ridge * d->w[at];
+        d->r[at] = (float)r;
         size += r * r;
     }
     float *to = m->outputs_f32 + (size_t) class * (size_t)m->n_cells;
-    for (int i = 0; i < m->n_cells; i++) to[i] = (float)d->f[i];
+    for (int x = 0; x < m->p; x++) {
+        const double *row = d->f + x * g->fine.stride;
+        for (int y = 0; y < m->p; y++) *to++ = (float)row[y];
+    }
     g->residual_sq[class] = size;
     return size;
 }
@@ -219,20 +236,20 @@ static void warm_start(const gk_model *m, gk_cg_desk *d, int class)
     const gk_rfm_grids *g = m->grids;
     const int32_t *labels = m->split->task.labels;
     double along = 0;
-    for (int i = 0; i < m->n_cells; i++) d->q[i] = (float)d->w[i];
+    const size_t size = grid_size(m);
+    for (size_t i = 0; i < size; i++) d->q[i] = (float)d->w[i];
     gk_grid_apply_f32(&g->single, &d->single, d->q, d->kq);
     for (int i = 0; i < m->n; i++) {
-        const int cell = m->split->train[i];
-        if (labels[cell] == class) along += d->w[cell];
+        if (labels[m->split->train[i]] == class) along += d->w[place_of(m, i)];
     }
     const double energy = dot(m->p, d->q, d->kq) + g->ridge * dot(m->p, d->q, d->q);
     const double scale = energy > 0 && isfinite(along / energy) ? along / energy : 0;
-    for (int i = 0; i < m->n_cells; i++) d->w[i] = scale == 0 ? 0 : d->w[i] * scale;
-    memset(d->r, 0, (size_t)m->n_cells * sizeof *d->r);
+    for (size_t i = 0; i < size; i++) d->w[i] = scale == 0 ? 0 : d->w[i] * scale;
+    memset(d->r, 0, size * sizeof *d->r);
     for (int i = 0; i < m->n; i++) {
-        const int cell = m->split->train[i];
-        const double k = scale == 0 ? 0 : scale * ((double)d->kq[cell] + g->ridge * (double)d->q[cell]);
-        d->r[cell] = (float)((labels[cell] == class) - k);
+        const size_t at = place_of(m, i);
+        const double k = scale == 0 ? 0 : scale * ((double)d->kq[at] + g->ridge * (double)d->q[at]);
+        d->r[at] = (float)((labels[m->split->train[i]] == class) - k);
     }
 }
 
@@ -240,20 +257,20 @@ static void warm_start(const gk_model *m, gk_cg_desk *d, int class)
 static int correct(gk_model *m, gk_cg_desk *d, int class, double goal)
 {
     gk_rfm_grids *g = m->grids;
-    const size_t pp = (size_t)m->n_cells;
+    const size_t size = grid_size(m);
     for (int round = 0; round < ROUNDS; round++) {
         double start = 0;
         bool failed;
 #pragma omp atomic read
         failed = g->failed;
         if (failed) return GK_INTERRUPTED;
-        for (size_t i = 0; i < pp; i++) start += (double)d->r[i] * (double)d->r[i];
+        for (size_t i = 0; i < size; i++) start += (double)d->r[i] * (double)d->r[i];
         /* float32 takes a residual down by 1e-5 before it drifts from the true one; the next round goes on from there
          */
         const int done = conjugate_gradients(m, d, fmax(0.7 * goal, 1e-5 * sqrt(start)));
         if (done < 0) return done;
         g->iterations[class] += done;
-        for (size_t i = 0; i < pp; i++) d->w[i] += (double)d->x[i];
+        for (size_t i = 0; i < size; i++) d->w[i] += (double)d->x[i];
         const double left = measure(m, d, class);
         if (left <= goal * goal) return GK_OK;
         if (!isfinite(left) || done == LIMIT) return GK_FAILED;
@@ -275,7 +292,7 @@ static void solve_class(gk_model *m, gk_cg_desk *d, int class)
         warm_start(m, d, class);
         g->codes[class] = correct(m, d, class, m->tolerance * sqrt(count));
     } else {
-        memset(d->w, 0, (size_t)m->n_cells * sizeof *d->w);
+        memset(d->w, 0, grid_size(m) * sizeof *d->w);
         measure(m, d, class);
     }
     if (g->codes[class] != GK_OK) {
@@ -284,7 +301,7 @@ static void solve_class(gk_model *m, gk_cg_desk *d, int class)
         return;
     }
     const double scale = g->unit * g->unit;
-    for (size_t i = 0; i < (size_t)m->n; i++) m->alpha[i * p + (size_t) class] = d->w[m->split->train[i]] / scale;
+    for (size_t i = 0; i < (size_t)m->n; i++) m->alpha[i * p + (size_t) class] = d->w[place_of(m, (int)i)] / scale;
 }
 
 /* ---- the solver ---- */
@@ -357,40 +374,101 @@ static int cg_predict(gk_model *m)
                : gk_error(GK_DIVERGED, "iteration %lld: the outputs are not finite", (long long)m->step);
 }
 
-/* Adds the moments of one class to a partial sum. */
-static void add_class(const gk_model *m, gk_cg_desk *d, int class, double *partial)
+/* ---- moments ---- */
+
+/* Adds one class to the sums of its slot. */
+static void add_class(const gk_model *m, gk_cg_desk *d, int class, int slot)
 {
-    const gk_rfm_grids *g = m->grids;
-    const size_t square = 4 * (size_t)m->n_cells;
+    gk_rfm_grids *g = m->grids;
+    const size_t p = (size_t)m->p;
+    double *sums = g->class_sums + (size_t) class * 2 * p, excess = 0;
     gather(m, class, d->w);
-    if (m->tolerance < GK_RFM_FINE) {
-        double *moments = d->moments;
-        gk_grid_moments_f64(&g->fine, &d->fine, d->w, &m->by_x, &m->by_y, m->centering, moments);
-        for (size_t i = 0; i < square; i++) partial[i] += moments[i];
+    for (size_t i = 0; g->fine.excess && i < grid_size(m); i++) excess += g->fine.excess[i] * d->w[i];
+    g->excess_of[class] = excess;
+    if (is_fine(m)) {
+        gk_grid_moments_add_f64(&g->fine_moments, &d->fine, d->w, d->f, slot);
+        memcpy(sums, d->fine.sums, 2 * p * sizeof *sums);
         return;
     }
-    float *moments = d->moments;
-    for (int i = 0; i < m->n_cells; i++) d->q[i] = (float)d->w[i];
-    gk_grid_moments_f32(&g->single, &d->single, d->q, &m->by_x, &m->by_y, m->centering, moments);
-    for (size_t i = 0; i < square; i++) partial[i] += (double)moments[i];
+    for (size_t i = 0; i < grid_size(m); i++) d->q[i] = (float)d->w[i];
+    gk_grid_moments_add_f32(&g->moments, &d->single, d->q, d->kq, slot);
+    for (size_t a = 0; a < 2 * p; a++) sums[a] = (double)d->single.sums[a];
+}
+
+/* N [2p,2p] = sum over training cells of z z', less n times the outer product of their mean if centred. */
+static void fill_n(const gk_model *m, double *out)
+{
+    const size_t p = (size_t)m->p, d = 2 * p;
+    memset(out, 0, d * d * sizeof *out);
+    for (int i = 0; i < m->n; i++) {
+        const size_t x = (size_t)m->by_x.x[i], y = p + (size_t)m->by_x.y[i];
+        out[x * d + x] += 1;
+        out[y * d + y] += 1;
+        out[x * d + y] = out[y * d + x] = 1;
+    }
+    if (!m->centering) return;
+    for (size_t a = 0; a < d; a++) {
+        const gk_rfm_points *of_a = a < p ? &m->by_x : &m->by_y;
+        const double count = of_a->start[a % p + 1] - of_a->start[a % p];
+        for (size_t b = 0; b < d; b++) {
+            const gk_rfm_points *of_b = b < p ? &m->by_x : &m->by_y;
+            out[a * d + b] -= count * (of_b->start[b % p + 1] - of_b->start[b % p]) / m->n;
+        }
+    }
+}
+
+/* (sum t X) M N / 2, its transpose, and (sum t^2) N / 4: general_quadratic. x, product: scratch [2p,2p]. */
+static void add_excess(gk_model *m, const double *n, const double *mn, double *x, double *product)
+{
+    const gk_rfm_grids *g = m->grids;
+    const size_t p = (size_t)m->p, d = 2 * p;
+    double squares = 0;
+    memset(x, 0, d * d * sizeof *x);
+    for (size_t c = 0; c < p; c++) {
+        squares += g->excess_of[c] * g->excess_of[c];
+        for (size_t a = 0; a < d; a++) x[a * d + a] += g->excess_of[c] * g->class_sums[c * d + a];
+    }
+    for (int i = 0; i < m->n; i++) {
+        const size_t at_x = (size_t)m->by_x.x[i], at_y = p + (size_t)m->by_x.y[i];
+        double sum = 0;
+        for (size_t c = 0; c < p; c++) sum += g->excess_of[c] * m->alpha[(size_t)i * p + c];
+        x[at_x * d + at_y] = x[at_y * d + at_x] = sum * g->unit * g->unit;
+    }
+    gk_gemm(false, false, (int)d, (int)d, (int)d, 1, x, (int)d, mn, (int)d, 0, product, (int)d);
+    for (size_t a = 0; a < d; a++) {
+        for (size_t b = 0; b < d; b++)
+            m->agop[a * d + b] += (product[a * d + b] + product[b * d + a]) / 2 + squares * n[a * d + b] / 4;
+    }
 }
 
 static int cg_moments(gk_model *m)
 {
     gk_rfm_grids *g = m->grids;
-    const size_t square = 4 * (size_t)m->n_cells;
-    memset(g->partial, 0, SLOTS * square * sizeof *g->partial);
+    const int d = 2 * m->p;
+    const size_t square = (size_t)d * (size_t)d;
+    double *n = g->coarse.work, *mn = n + square, *q = mn + square; /* nobody else needs it now */
+    fill_n(m, n);
+    gk_gemm(false, false, d, d, d, 1, g->fine.m, d, n, d, 0, mn, d);
+    gk_gemm(false, false, d, d, d, 1, mn, d, g->fine.m, d, 0, q, d);
+    if (is_fine(m))
+        gk_grid_moments_start_f64(&g->fine_moments, q);
+    else
+        gk_grid_moments_start_f32(&g->moments, q);
 #pragma omp parallel for num_threads(m->threads) schedule(dynamic, 1)
     for (int slot = 0; slot < SLOTS; slot++) {
         for (int c = slot; c < m->p; c += SLOTS) {
             if (omp_get_thread_num() == 0) gk_rfm_tell(m, "features", (slot + (double)c / m->p) / SLOTS);
-            add_class(m, &g->desks[omp_get_thread_num()], c, g->partial + (size_t)slot * square);
+            add_class(m, &g->desks[omp_get_thread_num()], c, slot);
         }
     }
-    memset(m->agop, 0, square * sizeof *m->agop);
-    for (size_t slot = 0; slot < SLOTS; slot++) {
-        for (size_t i = 0; i < square; i++) m->agop[i] += g->partial[slot * square + i] / (g->unit * g->unit);
-    }
+    if (is_fine(m))
+        gk_grid_moments_end_f64(&g->fine_moments, m->agop);
+    else
+        gk_grid_moments_end_f32(&g->moments, m->agop);
+    gk_gemm(true, false, d, d, m->p, 1, g->class_sums, d, g->class_sums, d, 0, m->scratch, d);
+    for (size_t i = 0; i < square; i++) m->agop[i] += m->scratch[i] * q[i];
+    if (g->fine.excess) add_excess(m, n, mn, g->coarse.s, g->coarse.inverse);
+    for (size_t i = 0; i < square; i++) m->agop[i] *= 4 / (g->unit * g->unit); /* w_c = 2 v_c */
     return GK_OK;
 }
 

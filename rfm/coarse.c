@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { WORK = 12 }; /* p x p matrices: A B C B' T' and seven for products */
+enum { WORK = 13 }; /* p x p matrices: A B C B' T' T and seven for products */
 
 void gk_coarse_layout(gk_coarse *c, int p, bool closed_form, gk_pool *pool)
 {
@@ -17,8 +17,8 @@ void gk_coarse_layout(gk_coarse *c, int p, bool closed_form, gk_pool *pool)
     c->s = gk_pool_take(pool, square, sizeof *c->s);
     c->inverse = gk_pool_take(pool, square, sizeof *c->inverse);
     c->work = gk_pool_take(pool, WORK * square / 4, sizeof *c->work);
-    c->h = gk_pool_take(pool, square, sizeof *c->h);
-    c->inverse_d = gk_pool_take(pool, square / 4, sizeof *c->inverse_d);
+    c->h = gk_pool_take(pool, 2 * d * (size_t)gk_grid_stride(p), sizeof *c->h);
+    c->inverse_d = gk_pool_take(pool, (size_t)p * (size_t)gk_grid_stride(p), sizeof *c->inverse_d);
 }
 
 static int32_t root_of(const int32_t *parent, int32_t i)
@@ -142,24 +142,24 @@ static void fill_s(gk_coarse *c, const gk_grid_f64 *g, const gk_rfm_points *by_x
                    double ridge)
 {
     const int p = c->p, d = 2 * p;
-    const size_t row = (size_t)p, half = row * (size_t)d;
+    const size_t row = (size_t)p, half = row * (size_t)d, stride = (size_t)g->stride;
     double *a = work_at(c, 0), *b = work_at(c, 1), *cc = work_at(c, 2), *bt = work_at(c, 3), *tt = work_at(c, 4);
-    double *work = work_at(c, 5);
+    double *t = work_at(c, 5), *work = work_at(c, 6);
     gk_block(a, g->m, d, 0, p, 0, p);
     gk_block(b, g->m, d, 0, p, p, d);
     gk_block(bt, g->m, d, p, d, 0, p);
     gk_block(cc, g->m, d, p, d, p, d);
     for (size_t x = 0; x < row; x++) {
-        for (size_t y = 0; y < row; y++) tt[y * row + x] = g->mask[x * row + y];
+        for (size_t y = 0; y < row; y++) t[x * row + y] = tt[y * row + x] = g->mask[x * stride + y];
     }
-    same_side(p, a, b, cc, g->mask, by_x, work, c->s, d);
+    same_side(p, a, b, cc, t, by_x, work, c->s, d);
     same_side(p, cc, bt, a, tt, by_y, work, c->s + half + p, d);
-    other_side(p, a, b, bt, cc, g->mask, by_x, by_y, work, c->s + p, d);
+    other_side(p, a, b, bt, cc, t, by_x, by_y, work, c->s + p, d);
     if (g->excess) { /* + (Z'(q-1)) (Z'(q-1))' / 2 */
         double *e = work;
         memset(e, 0, 2 * row * sizeof *e);
         for (int i = 0; i < by_x->n; i++) {
-            const double excess = g->excess[(size_t)by_x->x[i] * row + (size_t)by_x->y[i]];
+            const double excess = g->excess[(size_t)by_x->x[i] * stride + (size_t)by_x->y[i]];
             e[by_x->x[i]] += excess;
             e[p + by_x->y[i]] += excess;
         }
@@ -171,7 +171,7 @@ static void fill_s(gk_coarse *c, const gk_grid_f64 *g, const gk_rfm_points *by_x
         c->s[x * 2 * row + x] += ridge * count_at(by_x, (int)x);
         c->s[half + row + x * 2 * row + x] += ridge * count_at(by_y, (int)x);
         for (size_t y = 0; y < row; y++) {
-            c->s[x * 2 * row + row + y] += ridge * g->mask[x * row + y];
+            c->s[x * 2 * row + row + y] += ridge * g->mask[x * stride + y];
             c->s[(row + y) * 2 * row + x] = c->s[x * 2 * row + row + y];
         }
     }
@@ -201,21 +201,24 @@ int gk_coarse_prepare(gk_coarse *c, const gk_grid_f64 *g, const gk_rfm_points *b
                       double ridge)
 {
     const int p = c->p, d = 2 * p;
-    const size_t row = (size_t)p, side = (size_t)d, pp = row * row;
+    const size_t row = (size_t)p, side = (size_t)d, stride = (size_t)g->stride;
     /* D: halfway between the diagonal of K and its mean, which took the fewest iterations of the three */
     double *diagonal = work_at(c, 0), mean = 0;
     for (size_t x = 0; x < row; x++) {
         for (size_t y = 0; y < row; y++) {
             const size_t at = x * row + y;
             const double q = g->m[x * side + x] + 2 * g->m[x * side + row + y] + g->m[(row + y) * (side + 1)];
-            const double e = g->excess ? g->excess[at] : 0;
-            diagonal[at] = g->mask[at] * (q * q + e * e / 2 + ridge);
+            const double e = g->excess ? g->excess[x * stride + y] : 0;
+            diagonal[at] = g->mask[x * stride + y] * (q * q + e * e / 2 + ridge);
             mean += diagonal[at] / by_x->n;
         }
     }
-    for (size_t i = 0; i < pp; i++) {
-        diagonal[i] = sqrt(diagonal[i] * mean);
-        c->inverse_d[i] = diagonal[i] > 0 ? (float)(1 / diagonal[i]) : 0;
+    for (size_t x = 0; x < row; x++) {
+        for (size_t y = 0; y < row; y++) {
+            double *at = diagonal + x * row + y;
+            *at = sqrt(*at * mean);
+            c->inverse_d[x * stride + y] = *at > 0 ? (float)(1 / *at) : 0;
+        }
     }
     memset(c->s, 0, side * side * sizeof *c->s); /* Z'DZ */
     for (size_t x = 0; x < row; x++) {
@@ -227,9 +230,13 @@ int gk_coarse_prepare(gk_coarse *c, const gk_grid_f64 *g, const gk_rfm_points *b
     }
     int code = gk_coarse_pseudo_inverse(c, c->s, c->inverse);
     if (code != GK_OK) return code;
-    for (size_t i = 0; i < side * side; i++) c->h[i] = (float)-c->inverse[i];
+    for (size_t i = 0; i < side; i++) {
+        for (size_t j = 0; j < side; j++) c->h[i * 2 * stride + j] = (float)-c->inverse[i * side + j];
+    }
     fill_s(c, g, by_x, by_y, ridge);
     code = gk_coarse_pseudo_inverse(c, c->s, c->inverse);
-    for (size_t i = 0; code == GK_OK && i < side * side; i++) c->h[i] += (float)c->inverse[i];
+    for (size_t i = 0; code == GK_OK && i < side; i++) {
+        for (size_t j = 0; j < side; j++) c->h[i * 2 * stride + j] += (float)c->inverse[i * side + j];
+    }
     return code;
 }

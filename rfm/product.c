@@ -1,5 +1,6 @@
-/* product.c: a product that does not copy its large factor (product.h). B lies in panels of four vectors' width,
- * [panel][k]; six rows of A at a time against one panel: 24 sums in registers, each number of A read once a panel. */
+/* product.c: products that do not copy a factor (product.h). B lies in panels of four vectors' width, packed one after
+ * the other or side by side in a grid; six rows of A at a time against one panel: 24 sums in registers, each number of
+ * A read once a panel. */
 #include "product.h"
 #include "gk_machine.h"
 #include "gk_matrix.h"
@@ -10,9 +11,10 @@
 #include <immintrin.h>
 
 enum {
-    ROWS = 6,    /* of A in a tile */
-    VECTORS = 4, /* of B in a tile */
-    DEPTH = 512, /* rows of a panel that are used before the next: they stay in the second cache */
+    ROWS = 6,      /* of A in a tile */
+    SOME_ROWS = 3, /* where fewer are left; then one at a time */
+    VECTORS = 4,   /* of B in a tile */
+    DEPTH = 512,   /* rows of a panel that are used before the next: they stay in the second cache */
 };
 #define AVX512 __attribute__((target("avx512f,avx512dq,avx512vl,fma")))
 
@@ -62,6 +64,11 @@ static bool have_avx512(void)
     void gk_product_##suffix(int m, int n, int k, const real *a, int lda, const real *packed, real *c, int ldc)        \
     {                                                                                                                  \
         gemm(false, false, m, n, k, 1, a, lda, packed, n, 0, c, ldc);                                                  \
+    }                                                                                                                  \
+    void gk_product_grid_##suffix(bool ta, int m, int n, int k, const real *a, int lda, const real *b, int ldb,        \
+                                  bool add, real *c, int ldc)                                                          \
+    {                                                                                                                  \
+        gemm(ta, false, m, n, k, 1, a, lda, b, ldb, add ? 1 : 0, c, ldc);                                              \
     }
 DEFINE_BY_BLAS(f32, float, gk_gemm_f32)
 DEFINE_BY_BLAS(f64, double, gk_gemm)

@@ -1,6 +1,6 @@
-/* product.h: C = A B for a large A that is used once and a B of few columns. A BLAS copies A into its own order first,
- * which for few columns costs half as much as the product; here A is read where it lies. AVX-512, elsewhere the BLAS.
- */
+/* product.h: C = A B read where A lies: for a large A that is used once and a B of few columns, where a BLAS copies A
+ * into its own order first, at half the cost of the product; and for grids (grid.h), whose rows are whole vectors and
+ * so small that copying and cutting to size costs as much again. AVX-512, elsewhere the BLAS. */
 #ifndef GK_RFM_PRODUCT_H
 #define GK_RFM_PRODUCT_H
 
@@ -15,5 +15,11 @@ void gk_product_pack_f64(int k, int n, const double *b, int first, int last, dou
 /* C [m,n] = A [m,k] B; lda, ldc row lengths. */
 void gk_product_f32(int m, int n, int k, const float *a, int lda, const float *packed, float *c, int ldc);
 void gk_product_f64(int m, int n, int k, const double *a, int lda, const double *packed, double *c, int ldc);
+
+/* C [m,n] (+)= op(A) B for a B [k,n] and a C whose rows begin at whole vectors of 64 bytes; columns from n on stay. */
+void gk_product_grid_f32(bool ta, int m, int n, int k, const float *a, int lda, const float *b, int ldb, bool add,
+                         float *c, int ldc);
+void gk_product_grid_f64(bool ta, int m, int n, int k, const double *a, int lda, const double *b, int ldb, bool add,
+                         double *c, int ldc);
 
 #endif

@@ -24,11 +24,12 @@ void NAME(gk_product_pack)(int k, int n, const REAL *b, int first, int last, REA
     }
 }
 
-/* C [rows,columns] (+)= A [rows,depth] times a panel of `vectors` vectors. rows and vectors are constants at each call,
- * so that all loops unroll and the sums stay in registers. */
+/* C [rows,columns] (+)= A [rows,depth] times a panel of `vectors` vectors, its rows ldb apart. A[r,i] lies at r * row +
+ * i * step, so that a transposed A is read where it lies, too. rows and vectors are constants at each call, so that all
+ * loops unroll and the sums stay in registers. */
 AVX512 static inline __attribute__((always_inline)) void NAME(tile)(int rows, int vectors, int depth, const REAL *a,
-                                                                    size_t lda, const REAL *b, REAL *c, size_t ldc,
-                                                                    int columns, bool add)
+                                                                    size_t row, size_t step, const REAL *b, size_t ldb,
+                                                                    REAL *c, size_t ldc, int columns, bool add)
 {
     VECTOR sum[ROWS][VECTORS];
 #pragma GCC unroll 8
@@ -39,11 +40,11 @@ AVX512 static inline __attribute__((always_inline)) void NAME(tile)(int rows, in
     for (int i = 0; i < depth; i++) {
         VECTOR line[VECTORS];
 #pragma GCC unroll 4
-        for (int v = 0; v < VECTORS; v++) line[v] = v < vectors ? V(load)(b + (i * vectors + v) * LANES) : V(setzero)();
+        for (int v = 0; v < VECTORS; v++) line[v] = v < vectors ? V(load)(b + (size_t)i * ldb + v * LANES) : V(setzero)();
 #pragma GCC unroll 8
         for (int r = 0; r < ROWS; r++) {
             if (r >= rows) continue;
-            const VECTOR x = V(set1)(a[(size_t)r * lda + (size_t)i]);
+            const VECTOR x = V(set1)(a[(size_t)r * row + (size_t)i * step]);
 #pragma GCC unroll 4
             for (int v = 0; v < VECTORS; v++) {
                 if (v < vectors) sum[r][v] = V(fmadd)(x, line[v], sum[r][v]);
@@ -66,28 +67,32 @@ AVX512 static inline __attribute__((always_inline)) void NAME(tile)(int rows, in
 
 #define TILE(rows, vectors)                                                                                            \
     case 8 * (rows) + (vectors):                                                                                       \
-        NAME(tile)(rows, vectors, depth, from, lda, b, c, ldc, columns, add);                                          \
+        NAME(tile)(rows, vectors, depth, from, row, step, b, ldb, c, ldc, columns, add);                               \
         break
 
-/* One panel against all rows of A. */
-AVX512 static void NAME(panel_product)(int m, int depth, const REAL *a, size_t lda, const REAL *b, int columns, REAL *c,
-                                       size_t ldc, bool add)
+/* One panel against all m rows of A. */
+AVX512 static void NAME(panel_product)(int m, int depth, const REAL *a, size_t row, size_t step, const REAL *b,
+                                       size_t ldb, int columns, REAL *c, size_t ldc, bool add)
 {
     const int vectors = (columns + LANES - 1) / LANES;
-    for (int row = 0; row < m;) {
-        const int rows = m - row >= ROWS ? ROWS : 1;
-        const REAL *from = a + (size_t)row * lda;
+    for (int at = 0; at < m;) {
+        const int rows = m - at >= ROWS ? ROWS : m - at >= SOME_ROWS ? SOME_ROWS : 1;
+        const REAL *from = a + (size_t)at * row;
         switch (8 * rows + vectors) {
             TILE(ROWS, 4);
             TILE(ROWS, 3);
             TILE(ROWS, 2);
             TILE(ROWS, 1);
+            TILE(SOME_ROWS, 4);
+            TILE(SOME_ROWS, 3);
+            TILE(SOME_ROWS, 2);
+            TILE(SOME_ROWS, 1);
             TILE(1, 4);
             TILE(1, 3);
             TILE(1, 2);
             TILE(1, 1);
         }
-        row += rows;
+        at += rows;
         c += (size_t)rows * ldc;
     }
 }
@@ -105,8 +110,24 @@ void NAME(gk_product)(int m, int n, int k, const REAL *a, int lda, const REAL *p
         for (int first = 0; first < n; first += width) {
             const int columns = n - first < width ? n - first : width, padded = (columns + LANES - 1) / LANES * LANES;
             NAME(panel_product)
-            (m, depth, a + from, (size_t)lda, packed + (size_t)first * (size_t)k + (size_t)from * (size_t)padded,
-             columns, c + first, (size_t)ldc, from > 0);
+            (m, depth, a + from, (size_t)lda, 1, packed + (size_t)first * (size_t)k + (size_t)from * (size_t)padded,
+             (size_t)padded, columns, c + first, (size_t)ldc, from > 0);
         }
+    }
+}
+
+void NAME(gk_product_grid)(bool ta, int m, int n, int k, const REAL *a, int lda, const REAL *b, int ldb, bool add,
+                           REAL *c, int ldc)
+{
+    const int width = VECTORS * LANES;
+    if (!have_avx512()) {
+        GEMM(ta, false, m, n, k, 1, a, lda, b, ldb, add ? 1 : 0, c, ldc);
+        return;
+    }
+    for (int first = 0; first < n; first += width) {
+        const int columns = n - first < width ? n - first : width;
+        NAME(panel_product)
+        (m, k, a, ta ? 1 : (size_t)lda, ta ? (size_t)lda : 1, b + first, (size_t)ldb, columns, c + first, (size_t)ldc,
+         add);
     }
 }
