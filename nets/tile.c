@@ -2,35 +2,45 @@
  * bounds that are parameters gcc keeps them on the stack at less than half the speed. */
 #include "tile.h"
 
-/* c [ROWS, VECS * VEC] = or += A [ROWS, k] B [k, VECS * VEC] */
+/* `count` tiles one below the other, each c [ROWS, VECS * VEC] = or += A [ROWS, k] B [k, VECS * VEC]. The operands come
+ * by address and the loop over tiles is in here: an operand passed by value is copied through the stack behind a tile's
+ * stores, and waits for them. */
 #define DEFINE_TILE(ROWS, VECS)                                                                                        \
-    static void tile_##ROWS##_##VECS(real *c, ptrdiff_t ldc, tile_left a, tile_right b, int k, bool add)               \
+    static void tile_##ROWS##_##VECS(real *c, ptrdiff_t ldc, const tile_left *a, const tile_right *b, int count,       \
+                                     int k, bool add)                                                                  \
     {                                                                                                                  \
-        vec sum[ROWS][VECS];                                                                                           \
-        _Pragma("GCC unroll 12") for (int r = 0; r < ROWS; r++) _Pragma("GCC unroll 4") for (int j = 0; j < VECS; j++) \
-            sum[r][j] = add ? vec_load(c + r * ldc + j * VEC) : (vec){0};                                              \
-        const real *from = a.a, *with = b.b;                                                                           \
-        for (int s = 0; s < k; s++, with += b.step, from += a.step) {                                                  \
-            vec right[VECS];                                                                                           \
-            _Pragma("GCC unroll 4") for (int j = 0; j < VECS; j++) right[j] = vec_load(with + j * VEC);                \
+        const ptrdiff_t row = a->row, step = a->step, right_step = b->step;                                            \
+        const real *top = a->a;                                                                                        \
+        for (; count > 0; count--, c += ROWS * ldc, top += ROWS * row) {                                               \
+            vec sum[ROWS][VECS];                                                                                       \
             _Pragma("GCC unroll 12") for (int r = 0; r < ROWS; r++)                                                    \
-            {                                                                                                          \
-                const vec left = vec_of(from[r * a.row]);                                                              \
-                _Pragma("GCC unroll 4") for (int j = 0; j < VECS; j++) sum[r][j] += left * right[j];                   \
+                _Pragma("GCC unroll 4") for (int j = 0; j < VECS; j++)                                                 \
+                    sum[r][j] = add ? vec_load(c + r * ldc + j * VEC) : (vec){0};                                      \
+            const real *from = top, *with = b->b;                                                                      \
+            for (int s = 0; s < k; s++, with += right_step, from += step) {                                            \
+                vec right[VECS];                                                                                       \
+                _Pragma("GCC unroll 4") for (int j = 0; j < VECS; j++) right[j] = vec_load(with + j * VEC);            \
+                _Pragma("GCC unroll 12") for (int r = 0; r < ROWS; r++)                                                \
+                {                                                                                                      \
+                    const vec left = vec_of(from[r * row]);                                                            \
+                    _Pragma("GCC unroll 4") for (int j = 0; j < VECS; j++) sum[r][j] += left * right[j];               \
+                }                                                                                                      \
             }                                                                                                          \
+            _Pragma("GCC unroll 12") for (int r = 0; r < ROWS; r++)                                                    \
+                _Pragma("GCC unroll 4") for (int j = 0; j < VECS; j++) vec_store(c + r * ldc + j * VEC, sum[r][j]);    \
         }                                                                                                              \
-        _Pragma("GCC unroll 12") for (int r = 0; r < ROWS; r++) _Pragma("GCC unroll 4") for (int j = 0; j < VECS; j++) \
-            vec_store(c + r * ldc + j * VEC, sum[r][j]);                                                               \
     }
 
-typedef void tile_fn(real *c, ptrdiff_t ldc, tile_left a, tile_right b, int k, bool add);
+typedef void tile_fn(real *c, ptrdiff_t ldc, const tile_left *a, const tile_right *b, int count, int k, bool add);
 
 /* All m rows: whole tiles, then the rest by the tile of so many rows. */
 static inline void rows(real *c, ptrdiff_t ldc, tile_left a, tile_right b, int m, int k, bool add, int most,
                         tile_fn *const tiles[])
 {
-    for (; m >= most; m -= most, c += most * ldc, a.a += most * a.row) tiles[most](c, ldc, a, b, k, add);
-    if (m > 0) tiles[m](c, ldc, a, b, k, add);
+    const int whole = m / most * most;
+    tiles[most](c, ldc, &a, &b, m / most, k, add);
+    a.a += whole * a.row;
+    if (m > whole) tiles[m - whole](c + whole * ldc, ldc, &a, &b, 1, k, add);
 }
 
 #if TILE_VECS == 4
@@ -41,6 +51,17 @@ DEFINE_TILE(4, 4)
 DEFINE_TILE(5, 4)
 DEFINE_TILE(6, 4)
 static tile_fn *const broad[] = {NULL, tile_1_4, tile_2_4, tile_3_4, tile_4_4, tile_5_4, tile_6_4};
+
+DEFINE_TILE(1, 3)
+DEFINE_TILE(2, 3)
+DEFINE_TILE(3, 3)
+DEFINE_TILE(4, 3)
+DEFINE_TILE(5, 3)
+DEFINE_TILE(6, 3)
+DEFINE_TILE(7, 3)
+DEFINE_TILE(8, 3)
+static tile_fn *const three[] = {NULL,     tile_1_3, tile_2_3, tile_3_3, tile_4_3,
+                                 tile_5_3, tile_6_3, tile_7_3, tile_8_3};
 #endif
 
 DEFINE_TILE(1, 2)
@@ -86,7 +107,8 @@ void tile_columns(real *c, ptrdiff_t ldc, tile_left a, tile_right b, int m, int 
 {
     for (; columns >= PANEL; columns -= PANEL, c += PANEL, b.b += PANEL) tile_panel(c, ldc, a, b, m, k, add);
 #if TILE_VECS == 4
-    for (; columns >= 2 * VEC; columns -= 2 * VEC, c += 2 * VEC, b.b += 2 * VEC) rows(c, ldc, a, b, m, k, add, 12, two);
+    if (columns == 3 * VEC) rows(c, ldc, a, b, m, k, add, 8, three);
+    if (columns == 2 * VEC) rows(c, ldc, a, b, m, k, add, 12, two);
 #endif
-    for (; columns > 0; columns -= VEC, c += VEC, b.b += VEC) rows(c, ldc, a, b, m, k, add, 8, one);
+    if (columns == VEC) rows(c, ldc, a, b, m, k, add, 8, one);
 }

@@ -5,16 +5,17 @@
 #include <math.h>
 #include <omp.h>
 
-/* Orders the cells by squares of (x, y) that hold about TF_PAIRS training pairs, and by x within a square: the tables'
- * rows that a tile needs are few, and pairs with the same x stand together. */
+/* Orders the cells by rectangles of (x, y) that hold about TF_PAIRS training pairs, twice as many x as y, and by x
+ * within a rectangle: the tables' rows that a tile needs are few, those of x are kept for the next tile, and pairs with
+ * the same x stand together. */
 static void order_cells(tf_fast *f, int p, double density)
 {
-    const int edge = (int)ceil(sqrt(TF_PAIRS / density));
+    const int edge_x = (int)ceil(sqrt(2 * TF_PAIRS / density)), edge_y = (edge_x + 1) / 2;
     int place = 0;
-    for (int x0 = 0; x0 < p; x0 += edge)
-        for (int y0 = 0; y0 < p; y0 += edge)
-            for (int x = x0; x < x0 + edge && x < p; x++)
-                for (int y = y0; y < y0 + edge && y < p; y++) {
+    for (int x0 = 0; x0 < p; x0 += edge_x)
+        for (int y0 = 0; y0 < p; y0 += edge_y)
+            for (int x = x0; x < x0 + edge_x && x < p; x++)
+                for (int y = y0; y < y0 + edge_y && y < p; y++) {
                     f->at[place] = x * p + y;
                     f->rank[x * p + y] = place++;
                 }
@@ -62,10 +63,10 @@ static void pass(const gk_model *m, int n, int thread, int threads, double scale
         const int here = net_rows(n, tile * TF_PAIRS, TF_PAIRS);
         tf_pairs_forward(m, k, f->sorted + tile * TF_PAIRS, here, scale > 0);
         if (scale > 0) {
-            k->loss += net_loss_columns(&m->n, k->logits, TF_PAIRS, k->label, here, TF_PAIRS, scale);
+            k->loss += tf_logits_loss(m, k, here, scale);
             tf_pairs_backward(m, k);
         } else {
-            net_score_columns(&m->n, &k->score, k->logits, TF_PAIRS, k->label, here);
+            tf_logits_score(m, k, here);
         }
     }
 }
@@ -127,7 +128,7 @@ void tf_fast_predict(const gk_model *m, const int32_t *cells, int n, double *out
             double *rows = out + (ptrdiff_t)tile * TF_PAIRS * p;
             tf_pairs_forward(m, k, cells + tile * TF_PAIRS, here, false);
             for (ptrdiff_t i = 0; i < here; i++)
-                for (ptrdiff_t c = 0; c < p; c++) rows[i * p + c] = (double)k->logits[c * TF_PAIRS + i];
+                for (ptrdiff_t c = 0; c < p; c++) rows[i * p + c] = (double)k->logits[i * m->fast->t.line + c];
         }
         net_flush_end(mode);
     }

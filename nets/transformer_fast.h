@@ -12,7 +12,13 @@
 #include "tile.h"
 #include "transformer.h"
 
-enum { TF_PAIRS = 192 }; /* pairs of a tile: a multiple of TILE_ROWS and of every PANEL */
+enum {
+    TF_PAIRS = 96, /* pairs of a tile */
+    TF_STRIP = 48,  /* pairs of a strip, whose panel stays in the first-level cache: a multiple of VEC and of the rows of
+                       the register tiles; TF_PAIRS is a multiple of it */
+    TF_COLUMNS = 2 * VEC, /* pairs whose losses are computed at a time */
+    TF_SINGLE = 2,  /* so many logits beyond whole vectors cost less by themselves than a vector of them */
+};
 
 /* Computed from the weights once an update, shared by the threads. Lengths: dp, dmp, vp, dhp are d, dm, vocab, dh
  * rounded up to a panel; ext = dmp + vp; rows = p + 3: the tokens, W_pos[0] - x_l, W_pos[1] - x_l, x_l. Padding stays
@@ -20,6 +26,8 @@ enum { TF_PAIRS = 192 }; /* pairs of a tile: a multiple of TILE_ROWS and of ever
 typedef struct tf_tables {
     int dp, dmp, vp, dhp, ext, rows;
     int inner, panels; /* panels of the neurons; of a whole table row */
+    int line;          /* row length of a tile's logits: vp and a vector, since a power of two crowds the cache's sets */
+    int single;        /* logits after the last whole vector that are computed one by one */
     real *x_l, *q, *u; /* [d], [d], [heads, d]: W_K[h] q_h / sqrt(dh) */
     real *ein;         /* [rows, d] */
     real *w_v;         /* [d, dp] the heads side by side */
@@ -28,8 +36,8 @@ typedef struct tf_tables {
     real *wof;         /* [dp, ext] = W_O F */
     real *w_out_t;     /* [dp, dmp] */
     real *wl;          /* [inner][vocab][PANEL] W_L */
-    real *wl_rows;     /* [vocab, dmp] W_L */
-    real *t0, *t1;     /* [panels][heads][rows][PANEL] tables of the two positions (tokens' rows) */
+    real *wl_t;        /* [vp / PANEL][dmp][PANEL] its transpose */
+    real *table;       /* [panels][heads][rows][PANEL] t_1 of the tokens; in row p what makes it t_0 */
     real *base;        /* [ext] */
     real *s0, *s1;     /* [heads, p] scores of the tokens at positions 0 and 1 */
     real *s_l;         /* [heads] score of '=' */
@@ -38,7 +46,7 @@ typedef struct tf_tables {
     real *wof_t;       /* [ext, heads * dhp] */
     real *w_v_t;       /* [dp, dp] */
     real *w_out;       /* [dmp, dp] */
-    real *dt;          /* [panels][heads][rows][PANEL] */
+    real *dt;          /* [panels][heads][rows][PANEL] gradient of v_h wof_h */
     real *dbase;       /* [ext] */
     real *dwof, *df;   /* [dp, ext] */
     real *dv, *dein;   /* [rows, dp] */
@@ -52,14 +60,18 @@ typedef struct tf_tables {
 /* One thread's tile of pairs and sums over its tiles. */
 typedef struct tf_pairs {
     int32_t x[TF_PAIRS], y[TF_PAIRS], label[TF_PAIRS];
-    real *a;      /* [heads][2][TF_PAIRS] attention on x and on y */
-    real *post;   /* [inner][TF_PAIRS][PANEL] */
-    real *slope;  /* the same shape, for activations other than ReLU */
-    real *post_t; /* [TF_PAIRS / PANEL][dmp][PANEL] */
-    real *logits; /* [vp, TF_PAIRS], then their gradient */
-    real *row;    /* [TF_PAIRS, PANEL] one panel of something by pairs */
-    real *dots;   /* [heads][TF_PAIRS][VEC] sums of the gradients of both `a`: half of the lanes each */
-    real *dt0, *dt1, *dwl, *dbase, *ds0, *ds1, *ds_l;
+    int32_t by_y[TF_PAIRS]; /* the pairs in the order of y; they stand in the order of x */
+    int32_t *count;         /* [p + 1] to sort them by */
+    real *a;                /* [heads][2][TF_PAIRS] attention on x and on y */
+    real *post;             /* [inner][TF_PAIRS][PANEL] */
+    real *slope;            /* the same shape, for activations other than ReLU */
+    real *logits;           /* [TF_PAIRS, line], then their gradient */
+    real *single;           /* [TF_PAIRS][t.single][VEC] sums of the single logits by lanes */
+    real *row;              /* [TF_PAIRS, PANEL] one panel of something by pairs */
+    real *columns;          /* [vp, TF_COLUMNS] logits of some pairs as the losses want them */
+    real *dots;             /* [heads, rounded up to 2, / 2][2][TF_PAIRS][VEC] gradient of `a`: half of the lanes a head */
+    real *dt;               /* as tf_tables; 0 between steps */
+    real *dwl, *dbase, *ds0, *ds1, *ds_l;
     double loss;
     gk_score score;
 } tf_pairs;
@@ -84,6 +96,9 @@ struct tf_fast {
 #define tf_pairs_clear     NAME(gk_tf_pairs_clear)
 #define tf_pairs_forward   NAME(gk_tf_pairs_forward)
 #define tf_pairs_backward  NAME(gk_tf_pairs_backward)
+#define tf_logits_forward  NAME(gk_tf_logits_forward)
+#define tf_logits_loss     NAME(gk_tf_logits_loss)
+#define tf_logits_score    NAME(gk_tf_logits_score)
 
 /* ---- transformer_fast.c ---- */
 /* Takes the fast form's memory; NULL while the pool counts. */
@@ -108,5 +123,12 @@ void tf_pairs_clear(tf_pairs *k, const tf_sizes *s, const tf_tables *t);
 void tf_pairs_forward(const gk_model *m, tf_pairs *k, const int32_t *cells, int n, bool keep);
 /* From the gradient in k->logits to k's sums. */
 void tf_pairs_backward(const gk_model *m, tf_pairs *k);
+
+/* ---- transformer_logits.c ---- */
+/* k->logits += post W_L^T for the strip of pairs from `i` on and the neurons of panel j; post [TF_STRIP, PANEL]. */
+void tf_logits_forward(const gk_model *m, tf_pairs *k, const real *post, int j, int i);
+/* The summed loss of the first n pairs; k->logits becomes its gradient times `scale`. */
+double tf_logits_loss(const gk_model *m, tf_pairs *k, int n, double scale);
+void tf_logits_score(const gk_model *m, tf_pairs *k, int n);
 
 #endif

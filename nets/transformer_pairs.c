@@ -2,8 +2,6 @@
  * worked on by panels of PANEL columns, so that what is being used stays in the first-level cache. */
 #include "transformer_fast.h"
 
-enum { PAIRS_HOT = 48 }; /* pairs whose panel stays in the first-level cache between two passes */
-
 void tf_pairs_take(tf_pairs *k, gk_pool *pool, const tf_sizes *s, const tf_tables *t, net_activation activation)
 {
     const size_t one = sizeof(real), heads = (size_t)s->heads, dmp = (size_t)t->dmp, p = (size_t)s->p;
@@ -11,12 +9,13 @@ void tf_pairs_take(tf_pairs *k, gk_pool *pool, const tf_sizes *s, const tf_table
     k->a = gk_pool_take(pool, heads * 2 * TF_PAIRS, one);
     k->post = gk_pool_take(pool, dmp * TF_PAIRS, one);
     k->slope = gk_pool_take(pool, activation == NET_RELU ? 0 : dmp * TF_PAIRS, one);
-    k->post_t = gk_pool_take(pool, dmp * TF_PAIRS, one);
-    k->logits = gk_pool_take(pool, (size_t)t->vp * TF_PAIRS, one);
+    k->logits = gk_pool_take(pool, (size_t)t->line * TF_PAIRS, one);
+    k->single = gk_pool_take(pool, (size_t)t->single * TF_PAIRS * VEC, one);
     k->row = gk_pool_take(pool, TF_PAIRS * PANEL, one);
-    k->dots = gk_pool_take(pool, heads * TF_PAIRS * VEC, one);
-    k->dt0 = gk_pool_take(pool, table, one);
-    k->dt1 = gk_pool_take(pool, table, one);
+    k->columns = gk_pool_take(pool, (size_t)t->vp * TF_COLUMNS, one);
+    k->dots = gk_pool_take(pool, (heads + 1) / 2 * 2 * TF_PAIRS * VEC, one);
+    k->count = gk_pool_take(pool, p + 1, sizeof *k->count);
+    k->dt = gk_pool_take(pool, table, one);
     k->dwl = gk_pool_take(pool, (size_t)s->vocab * dmp, one);
     k->dbase = gk_pool_take(pool, (size_t)t->ext, one);
     k->ds0 = gk_pool_take(pool, heads * p, one);
@@ -27,9 +26,6 @@ void tf_pairs_take(tf_pairs *k, gk_pool *pool, const tf_sizes *s, const tf_table
 void tf_pairs_clear(tf_pairs *k, const tf_sizes *s, const tf_tables *t)
 {
     const size_t one = sizeof(real), heads = (size_t)s->heads, p = (size_t)s->p;
-    const size_t table = (size_t)t->ext * heads * (size_t)t->rows;
-    memset(k->dt0, 0, table * one);
-    memset(k->dt1, 0, table * one);
     memset(k->dwl, 0, (size_t)s->vocab * (size_t)t->dmp * one);
     memset(k->dbase, 0, (size_t)t->ext * one);
     memset(k->ds0, 0, heads * p * one);
@@ -68,12 +64,13 @@ static void attention_backward(const gk_model *m, tf_pairs *k)
     const int p = m->s.p;
     for (int h = 0; h < m->s.heads; h++) {
         const real *a0 = k->a + (ptrdiff_t)h * 2 * TF_PAIRS, *a1 = a0 + TF_PAIRS;
-        const real *dot = k->dots + (ptrdiff_t)h * TF_PAIRS * VEC;
-        for (int i = 0; i < TF_PAIRS; i++, dot += VEC) {
+        const real *dots = k->dots + (ptrdiff_t)(h / 2) * 2 * TF_PAIRS * VEC + h % 2 * (VEC / 2);
+        for (ptrdiff_t i = 0; i < TF_PAIRS; i++) {
+            const real *on_x = dots + i * VEC, *on_y = on_x + TF_PAIRS * VEC;
             real da0 = 0, da1 = 0;
             for (int c = 0; c < VEC / 2; c++) {
-                da0 += dot[c];
-                da1 += dot[VEC / 2 + c];
+                da0 += on_x[c];
+                da1 += on_y[c];
             }
             const real mean = a0[i] * da0 + a1[i] * da1;
             k->ds0[h * p + k->x[i]] += a0[i] * (da0 - mean);
@@ -85,89 +82,119 @@ static void attention_backward(const gk_model *m, tf_pairs *k)
 
 /* ---- tables ---- */
 
-/* rows [TF_PAIRS, PANEL]: base + sum_h a_0h t0_h(x) + a_1h t1_h(y), panel j; the positive part of it when `relu`. */
-static inline void gather(real *rows, const gk_model *m, const tf_pairs *k, int j, bool relu)
+/* rows [pairs, PANEL] (row length ld) = base + sum_h a_0h t0_h(x) + a_1h t1_h(y) for pairs from..to-1 of panel j: its
+ * share of `heads` heads from h on, a constant once inlined; the positive part of it when `relu`. Pairs with the same x
+ * stand together: their row of t0 stays in registers. */
+static inline __attribute__((always_inline)) void gather_heads(real *rows, ptrdiff_t ld, const gk_model *m,
+                                                               const tf_pairs *k, int j, int from, int to, int h,
+                                                               bool relu, const int heads)
+{
+    const ptrdiff_t head = (ptrdiff_t)m->fast->t.rows * PANEL, at = ((ptrdiff_t)j * m->s.heads + h) * head;
+    const real *t1 = m->fast->t.table + at, *to_t0 = t1 + m->s.p * PANEL, *base = m->fast->t.base + j * PANEL;
+    const real *a = k->a + (ptrdiff_t)h * 2 * TF_PAIRS;
+    for (ptrdiff_t i = from; i < to;) {
+        const ptrdiff_t x = k->x[i];
+        vec of_x[heads][TILE_VECS];
+#pragma GCC unroll 4
+        for (int g = 0; g < heads; g++)
+#pragma GCC unroll 4
+            for (int c = 0; c < TILE_VECS; c++)
+                of_x[g][c] = vec_load(t1 + g * head + x * PANEL + c * VEC) + vec_load(to_t0 + g * head + c * VEC);
+        do {
+            const real *y = t1 + (ptrdiff_t)k->y[i] * PANEL;
+            real *row = rows + (i - from) * ld;
+            const real *start = h == 0 ? base : row;
+            vec z[TILE_VECS];
+#pragma GCC unroll 4
+            for (int c = 0; c < TILE_VECS; c++) z[c] = vec_load(start + c * VEC);
+#pragma GCC unroll 4
+            for (int g = 0; g < heads; g++) {
+                const vec on_x = vec_of(a[g * 2 * TF_PAIRS + i]), on_y = vec_of(a[(g * 2 + 1) * TF_PAIRS + i]);
+#pragma GCC unroll 4
+                for (int c = 0; c < TILE_VECS; c++) {
+                    z[c] += on_x * of_x[g][c];
+                    z[c] += on_y * vec_load(y + g * head + c * VEC);
+                }
+            }
+#pragma GCC unroll 4
+            for (int c = 0; c < TILE_VECS; c++) vec_store(row + c * VEC, relu ? vec_max(z[c], vec_of(0)) : z[c]);
+        } while (++i < to && k->x[i] == x);
+    }
+}
+
+static void gather(real *rows, ptrdiff_t ld, const gk_model *m, const tf_pairs *k, int j, int from, int to, bool relu)
 {
     const int heads = m->s.heads;
-    const ptrdiff_t head = (ptrdiff_t)m->fast->t.rows * PANEL, at = (ptrdiff_t)j * heads * head;
-    const real *t0 = m->fast->t.t0 + at, *t1 = m->fast->t.t1 + at, *base = m->fast->t.base + (ptrdiff_t)j * PANEL;
-    for (ptrdiff_t i = 0; i < TF_PAIRS; i++) {
-        const real *x = t0 + (ptrdiff_t)k->x[i] * PANEL, *y = t1 + (ptrdiff_t)k->y[i] * PANEL, *a = k->a + i;
-        vec z[TILE_VECS];
-#pragma GCC unroll 4
-        for (int c = 0; c < TILE_VECS; c++) z[c] = vec_load(base + c * VEC);
-        for (int h = 0; h < heads; h++, x += head, y += head, a += 2 * TF_PAIRS) {
-            const vec on_x = vec_of(a[0]), on_y = vec_of(a[TF_PAIRS]);
+    int h = 0;
+    for (; h + 4 <= heads; h += 4) gather_heads(rows, ld, m, k, j, from, to, h, relu && h + 4 == heads, 4);
+    for (; h < heads; h++) gather_heads(rows, ld, m, k, j, from, to, h, relu && h + 1 == heads, 1);
+}
+
+/* From the gradient drows (row length ld) of panel j, for `heads` heads from h on (1 or 2, a constant once inlined) and
+ * one side of the pairs: dt += and dots +=; rows p and p + 1 of dt take the sum of all rows of a side.
+ *     rows = base + sum_h a_0h t0_h(x) + a_1h t1_h(y)
+ * In the order of the side's tokens: a row of the table and its sum stay in registers. */
+static inline __attribute__((always_inline)) void scatter_heads(const gk_model *m, tf_pairs *k, const real *drows,
+                                                                ptrdiff_t ld, int j, int h, bool of_y, const int heads)
+{
+    const ptrdiff_t head = (ptrdiff_t)m->fast->t.rows * PANEL, at = ((ptrdiff_t)j * m->s.heads + h) * head;
+    const int32_t *tokens = of_y ? k->y : k->x;
+    const real *a = k->a + (ptrdiff_t)(h * 2 + of_y) * TF_PAIRS, *t1 = m->fast->t.table + at;
+    const real *to_t0 = t1 + m->s.p * PANEL;
+    real *dt = k->dt + at, *all = dt + (m->s.p + of_y) * PANEL, *dots = k->dots + (ptrdiff_t)(h / 2 * 2 + of_y) * TF_PAIRS * VEC;
+    for (int at_pair = 0; at_pair < TF_PAIRS;) {
+        ptrdiff_t i = of_y ? k->by_y[at_pair] : at_pair;
+        const ptrdiff_t token = tokens[i];
+        vec row[heads][TILE_VECS], sum[heads][TILE_VECS];
+#pragma GCC unroll 2
+        for (int g = 0; g < heads; g++)
 #pragma GCC unroll 4
             for (int c = 0; c < TILE_VECS; c++) {
-                z[c] += on_x * vec_load(x + c * VEC);
-                z[c] += on_y * vec_load(y + c * VEC);
+                row[g][c] = vec_load(t1 + g * head + token * PANEL + c * VEC);
+                if (!of_y) row[g][c] += vec_load(to_t0 + g * head + c * VEC);
+                sum[g][c] = vec_of(0);
             }
-        }
+        do {
+            const real *d = drows + i * ld;
+            vec dot[2] = {vec_of(0), vec_of(0)};
 #pragma GCC unroll 4
-        for (int c = 0; c < TILE_VECS; c++)
-            vec_store(rows + i * PANEL + c * VEC, relu ? vec_max(z[c], vec_of(0)) : z[c]);
+            for (int c = 0; c < TILE_VECS; c++) {
+                const vec part = vec_load(d + c * VEC);
+#pragma GCC unroll 2
+                for (int g = 0; g < heads; g++) {
+                    sum[g][c] += vec_of(a[g * 2 * TF_PAIRS + i]) * part;
+                    dot[g] += row[g][c] * part;
+                }
+            }
+            vec_store(dots + i * VEC, vec_load(dots + i * VEC) + vec_fold(dot[0], dot[1]));
+            if (++at_pair == TF_PAIRS) break;
+            i = of_y ? k->by_y[at_pair] : at_pair;
+        } while (tokens[i] == token);
+#pragma GCC unroll 2
+        for (int g = 0; g < heads; g++)
+#pragma GCC unroll 4
+            for (int c = 0; c < TILE_VECS; c++) {
+                real *to = dt + g * head + token * PANEL + c * VEC, *to_all = all + g * head + c * VEC;
+                vec_store(to, vec_load(to) + sum[g][c]);
+                vec_store(to_all, vec_load(to_all) + sum[g][c]);
+            }
     }
 }
 
-/* dt0, dt1 += and dots += from the gradient drows of panel j, for HEADS heads from h on.
- *     rows = base + sum_h a_0h t0_h(x) + a_1h t1_h(y)
- * Pairs with the same x stand together: their sum for t0's row and the row itself stay in registers. Two heads at a
- * time read drows half as often, which is what bounds this loop. */
-#define DEFINE_SCATTER(HEADS)                                                                                          \
-    static void scatter_##HEADS(const gk_model *m, tf_pairs *k, const real *drows, int j, int h)                       \
-    {                                                                                                                  \
-        const ptrdiff_t head = (ptrdiff_t)m->fast->t.rows * PANEL, at = ((ptrdiff_t)j * m->s.heads + h) * head;        \
-        const int32_t *xs = k->x, *ys = k->y;                                                                          \
-        const real *a = k->a + (ptrdiff_t)h * 2 * TF_PAIRS, *t0 = m->fast->t.t0 + at, *t1 = m->fast->t.t1 + at;        \
-        real *dt0 = k->dt0 + at, *dt1 = k->dt1 + at, *dots = k->dots + (ptrdiff_t)h * TF_PAIRS * VEC;                  \
-        for (ptrdiff_t i = 0; i < TF_PAIRS;) {                                                                         \
-            const ptrdiff_t x = xs[i];                                                                                 \
-            vec row[HEADS][TILE_VECS], sum[HEADS][TILE_VECS];                                                          \
-            _Pragma("GCC unroll 2") for (int g = 0; g < HEADS; g++)                                                    \
-                _Pragma("GCC unroll 4") for (int c = 0; c < TILE_VECS; c++)                                            \
-            {                                                                                                          \
-                row[g][c] = vec_load(t0 + g * head + x * PANEL + c * VEC);                                             \
-                sum[g][c] = vec_load(dt0 + g * head + x * PANEL + c * VEC);                                            \
-            }                                                                                                          \
-            do {                                                                                                       \
-                const real *d = drows + i * PANEL, *y = t1 + (ptrdiff_t)ys[i] * PANEL;                                 \
-                real *dy = dt1 + (ptrdiff_t)ys[i] * PANEL;                                                             \
-                vec part[TILE_VECS];                                                                                   \
-                _Pragma("GCC unroll 4") for (int c = 0; c < TILE_VECS; c++) part[c] = vec_load(d + c * VEC);           \
-                _Pragma("GCC unroll 2") for (int g = 0; g < HEADS; g++)                                                \
-                {                                                                                                      \
-                    const vec on_x = vec_of(a[g * 2 * TF_PAIRS + i]), on_y = vec_of(a[(g * 2 + 1) * TF_PAIRS + i]);    \
-                    vec dot0 = vec_of(0), dot1 = vec_of(0);                                                            \
-                    _Pragma("GCC unroll 4") for (int c = 0; c < TILE_VECS; c++)                                        \
-                    {                                                                                                  \
-                        real *to = dy + g * head + c * VEC;                                                            \
-                        sum[g][c] += on_x * part[c];                                                                   \
-                        dot0 += row[g][c] * part[c];                                                                   \
-                        dot1 += vec_load(y + g * head + c * VEC) * part[c];                                            \
-                        vec_store(to, vec_load(to) + on_y * part[c]);                                                  \
-                    }                                                                                                  \
-                    real *dot = dots + (g * TF_PAIRS + i) * VEC;                                                       \
-                    vec_store(dot, vec_load(dot) + vec_fold(dot0, dot1));                                              \
-                }                                                                                                      \
-            } while (++i < TF_PAIRS && xs[i] == x);                                                                    \
-            _Pragma("GCC unroll 2") for (int g = 0; g < HEADS; g++)                                                    \
-                _Pragma("GCC unroll 4") for (int c = 0; c < TILE_VECS; c++)                                            \
-                    vec_store(dt0 + g * head + x * PANEL + c * VEC, sum[g][c]);                                        \
-        }                                                                                                              \
-    }
-DEFINE_SCATTER(1)
-DEFINE_SCATTER(2)
-
-static void scatter(const gk_model *m, tf_pairs *k, const real *drows, int j)
+static void scatter(const gk_model *m, tf_pairs *k, const real *drows, ptrdiff_t ld, int j)
 {
-    int h = 0;
-    for (; h + 2 <= m->s.heads; h += 2) scatter_2(m, k, drows, j, h);
-    if (h < m->s.heads) scatter_1(m, k, drows, j, h);
+    for (int h = 0; h < m->s.heads; h += 2)
+        if (h + 2 <= m->s.heads) {
+            scatter_heads(m, k, drows, ld, j, h, false, 2);
+            scatter_heads(m, k, drows, ld, j, h, true, 2);
+        } else {
+            scatter_heads(m, k, drows, ld, j, h, false, 1);
+            scatter_heads(m, k, drows, ld, j, h, true, 1);
+        }
 }
 
-/* dbase += the sum of drows over pairs from..to-1, panel j */
-static void add_base(tf_pairs *k, const real *drows, int j, int from, int to)
+/* dbase += the sum of drows (row length ld) over pairs from..to-1, panel j */
+static void add_base(tf_pairs *k, const real *drows, ptrdiff_t ld, int j, int from, int to)
 {
     real *base = k->dbase + (ptrdiff_t)j * PANEL;
     vec sum[TILE_VECS];
@@ -175,25 +202,23 @@ static void add_base(tf_pairs *k, const real *drows, int j, int from, int to)
     for (int c = 0; c < TILE_VECS; c++) sum[c] = vec_load(base + c * VEC);
     for (int i = from; i < to; i++)
 #pragma GCC unroll 4
-        for (int c = 0; c < TILE_VECS; c++) sum[c] += vec_load(drows + i * PANEL + c * VEC);
+        for (int c = 0; c < TILE_VECS; c++) sum[c] += vec_load(drows + i * ld + c * VEC);
 #pragma GCC unroll 4
     for (int c = 0; c < TILE_VECS; c++) vec_store(base + c * VEC, sum[c]);
 }
 
 /* ---- neurons ---- */
 
-/* Panel j of the neurons: post = s(z), kept for the way back with s'(z) for activations whose post does not tell it, or
- * in k->row. */
-static const real *neurons_forward(const gk_model *m, tf_pairs *k, int j, bool keep)
+/* The neurons of panel j for the strip of pairs from `i` on: post = s(z), kept for the way back with s'(z) for
+ * activations whose post does not tell it, or in k->row. */
+static const real *neurons_forward(const gk_model *m, tf_pairs *k, int j, int i, bool keep)
 {
-    const ptrdiff_t at = (ptrdiff_t)j * TF_PAIRS * PANEL;
-    const size_t count = (size_t)TF_PAIRS * PANEL;
+    const ptrdiff_t at = ((ptrdiff_t)j * TF_PAIRS + i) * PANEL;
+    const size_t count = (size_t)TF_STRIP * PANEL;
     real *post = keep ? k->post + at : k->row;
-    if (m->n.activation == NET_RELU) {
-        gather(post, m, k, j, true);
-        return post;
-    }
-    gather(k->row, m, k, j, false);
+    gather(post, PANEL, m, k, j, i, i + TF_STRIP, m->n.activation == NET_RELU);
+    if (m->n.activation == NET_RELU) return post;
+    memcpy(k->row, post, count * sizeof(real));
     if (keep) net_activation_slope(k->slope + at, k->row, count, m->n.activation);
     net_activate(post, k->row, count, m->n.activation);
     return post;
@@ -210,6 +235,15 @@ static void neurons_backward(const gk_model *m, const tf_pairs *k, real *dz, int
         for (int i = from * PANEL; i < to * PANEL; i += VEC) vec_store(dz + i, vec_load(dz + i) * vec_load(slope + i));
 }
 
+/* k->by_y */
+static void sort_by_y(tf_pairs *k, int p)
+{
+    memset(k->count, 0, (size_t)(p + 1) * sizeof *k->count);
+    for (int i = 0; i < TF_PAIRS; i++) k->count[k->y[i] + 1]++;
+    for (int y = 0; y < p; y++) k->count[y + 1] += k->count[y];
+    for (int i = 0; i < TF_PAIRS; i++) k->by_y[k->count[k->y[i]]++] = i;
+}
+
 void tf_pairs_forward(const gk_model *m, tf_pairs *k, const int32_t *cells, int n, bool keep)
 {
     const tf_sizes *s = &m->s;
@@ -220,47 +254,37 @@ void tf_pairs_forward(const gk_model *m, tf_pairs *k, const int32_t *cells, int 
         k->y[i] = cell % s->p;
         k->label[i] = m->n.split->task.labels[cell];
     }
+    if (keep) sort_by_y(k, s->p);
     attention_forward(m, k);
-    for (int j = 0; j < t->inner; j++) {
-        const real *post = neurons_forward(m, k, j, keep);
-        for (int q = 0; q < TF_PAIRS / PANEL; q++)
-            vec_transpose_all(k->post_t + ((ptrdiff_t)q * t->dmp + j * PANEL) * PANEL, PANEL,
-                              post + (ptrdiff_t)q * PANEL * PANEL, PANEL, PANEL, PANEL);
-    }
-    for (int j = t->inner; j < t->panels; j++) { /* the direct path */
-        gather(k->row, m, k, j, false);
-        vec_transpose_all(k->logits + (ptrdiff_t)(j - t->inner) * PANEL * TF_PAIRS, TF_PAIRS, k->row, PANEL, TF_PAIRS,
-                          PANEL);
-    }
-    for (int q = 0; q < TF_PAIRS / PANEL; q++) /* logits [c, i] += sum_k W_L[c, k] post[i, k] */
-        tile_panel(k->logits + q * PANEL, TF_PAIRS, (tile_left){t->wl_rows, t->dmp, 1},
-                   (tile_right){k->post_t + (ptrdiff_t)q * t->dmp * PANEL, PANEL}, s->vocab, s->dm, true);
+    for (int j = t->inner; j < t->panels; j++) /* the direct path */
+        gather(k->logits + (ptrdiff_t)(j - t->inner) * PANEL, t->line, m, k, j, 0, TF_PAIRS, false);
+    for (int j = 0; j < t->inner; j++)
+        for (int i = 0; i < TF_PAIRS; i += TF_STRIP) tf_logits_forward(m, k, neurons_forward(m, k, j, i, keep), j, i);
 }
 
 void tf_pairs_backward(const gk_model *m, tf_pairs *k)
 {
     const tf_sizes *s = &m->s;
     const tf_tables *t = &m->fast->t;
-    memset(k->dots, 0, (size_t)s->heads * TF_PAIRS * VEC * sizeof(real));
+    memset(k->dots, 0, (size_t)((s->heads + 1) / 2 * 2) * TF_PAIRS * VEC * sizeof(real));
     for (int j = 0; j < t->inner; j++) {
         const real *post = k->post + (ptrdiff_t)j * TF_PAIRS * PANEL;
         const ptrdiff_t wl = (ptrdiff_t)j * s->vocab * PANEL;
-        /* logits [c, i] = sum_k W_L[c, k] post[i, k] */
-        tile_panel(k->dwl + wl, PANEL, (tile_left){k->logits, TF_PAIRS, 1}, (tile_right){post, PANEL}, s->vocab,
+        /* logits [i, c] = sum_k post[i, k] W_L[c, k] */
+        tile_panel(k->dwl + wl, PANEL, (tile_left){k->logits, 1, t->line}, (tile_right){post, PANEL}, s->vocab,
                    TF_PAIRS, true);
-        for (int i = 0; i < TF_PAIRS; i += PAIRS_HOT) {
-            tile_panel(k->row + i * PANEL, PANEL, (tile_left){k->logits + i, 1, TF_PAIRS},
-                       (tile_right){t->wl + wl, PANEL}, PAIRS_HOT, s->vocab, false);
-            neurons_backward(m, k, k->row, j, i, i + PAIRS_HOT);
-            add_base(k, k->row, j, i, i + PAIRS_HOT);
+        for (int i = 0; i < TF_PAIRS; i += TF_STRIP) {
+            tile_panel(k->row + i * PANEL, PANEL, (tile_left){k->logits + (ptrdiff_t)i * t->line, t->line, 1},
+                       (tile_right){t->wl + wl, PANEL}, TF_STRIP, s->vocab, false);
+            neurons_backward(m, k, k->row, j, i, i + TF_STRIP);
+            add_base(k, k->row, PANEL, j, i, i + TF_STRIP);
         }
-        scatter(m, k, k->row, j);
+        scatter(m, k, k->row, PANEL, j);
     }
     for (int j = t->inner; j < t->panels; j++) {
-        vec_transpose_all(k->row, PANEL, k->logits + (ptrdiff_t)(j - t->inner) * PANEL * TF_PAIRS, TF_PAIRS, PANEL,
-                          TF_PAIRS);
-        add_base(k, k->row, j, 0, TF_PAIRS);
-        scatter(m, k, k->row, j);
+        const real *dlogits = k->logits + (ptrdiff_t)(j - t->inner) * PANEL;
+        add_base(k, dlogits, t->line, j, 0, TF_PAIRS);
+        scatter(m, k, dlogits, t->line, j);
     }
     attention_backward(m, k);
 }

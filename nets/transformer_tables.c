@@ -12,6 +12,8 @@ void tf_tables_take(tf_tables *t, gk_pool *pool, const tf_sizes *s)
     t->rows = s->p + 3;
     t->inner = t->dmp / PANEL;
     t->panels = t->ext / PANEL;
+    t->line = t->vp + VEC;
+    t->single = s->vocab % VEC <= TF_SINGLE ? s->vocab % VEC : 0;
     const size_t d = (size_t)s->d, dp = (size_t)t->dp, dmp = (size_t)t->dmp, ext = (size_t)t->ext, one = sizeof(real);
     const size_t rows = (size_t)t->rows, heads = (size_t)s->heads, vocab = (size_t)s->vocab, p = (size_t)s->p;
     const size_t table = ext * heads * rows, by_head = heads * (size_t)t->dhp;
@@ -25,9 +27,8 @@ void tf_tables_take(tf_tables *t, gk_pool *pool, const tf_sizes *s)
     t->wof = gk_pool_take(pool, dp * ext, one);
     t->w_out_t = gk_pool_take(pool, dp * dmp, one);
     t->wl = gk_pool_take(pool, vocab * dmp, one);
-    t->wl_rows = gk_pool_take(pool, vocab * dmp, one);
-    t->t0 = gk_pool_take(pool, table, one);
-    t->t1 = gk_pool_take(pool, table, one);
+    t->wl_t = gk_pool_take(pool, dmp * (size_t)t->vp, one);
+    t->table = gk_pool_take(pool, table, one);
     t->base = gk_pool_take(pool, ext, one);
     t->s0 = gk_pool_take(pool, heads * p, one);
     t->s1 = gk_pool_take(pool, heads * p, one);
@@ -174,7 +175,9 @@ static void products(const gk_model *m, int j, bool keep)
     real *wl = t->wl + at * s->vocab; /* W_L [c, k] = sum_i W_U[i, c] W_out[k, i] */
     tile_panel(wl, PANEL, (tile_left){m->w.w_u, 1, s->vocab}, (tile_right){t->w_out_t + at, t->dmp}, s->vocab, s->d,
                false);
-    copy_rows(t->wl_rows + at, t->dmp, wl, PANEL, s->vocab, PANEL);
+    for (int c = 0; c < s->vocab; c += PANEL)
+        transpose(t->wl_t + ((ptrdiff_t)c * t->dmp + at * PANEL), PANEL, wl + (ptrdiff_t)c * PANEL, PANEL,
+                  s->vocab - c < PANEL ? s->vocab - c : PANEL, PANEL);
 }
 
 /* v = rows [n, d] of ein times w_v, from row `at` on */
@@ -185,7 +188,7 @@ static void values(const gk_model *m, const real *rows, int at, int n)
                 m->s.d, 0, t->dp / PANEL, false);
 }
 
-/* Panel j of the tables and of the base row. */
+/* Panel j of the table and of the base row: t_0 = row + first, t_1 = row + second. */
 static void tables(const gk_model *m, int j)
 {
     const tf_sizes *s = &m->s;
@@ -197,18 +200,14 @@ static void tables(const gk_model *m, int j)
         tile_panel(base, PANEL, (tile_left){m->w.b_out, 0, 1}, (tile_right){t->f + at, t->ext}, 1, s->d, true);
     for (ptrdiff_t k = at; j < t->inner && k < at + PANEL && k < s->dm; k++) base[k - at] += m->w.b_in[k];
     for (int h = 0; h < s->heads; h++) {
-        const ptrdiff_t head = ((ptrdiff_t)j * s->heads + h) * t->rows * PANEL;
-        real *t0 = t->t0 + head, *t1 = t->t1 + head;
-        tile_panel(t0, PANEL, (tile_left){t->v + h * s->dh, t->dp, 1},
+        real *rows = t->table + ((ptrdiff_t)j * s->heads + h) * t->rows * PANEL;
+        tile_panel(rows, PANEL, (tile_left){t->v + h * s->dh, t->dp, 1},
                    (tile_right){t->wof + (ptrdiff_t)h * s->dh * t->ext + at, t->ext}, t->rows, s->dh, false);
         for (int k = 0; k < PANEL; k += VEC) {
-            const vec first = vec_load(t0 + p * PANEL + k), second = vec_load(t0 + (p + 1) * PANEL + k);
-            vec_store(base + k, vec_load(base + k) + vec_load(t0 + (p + 2) * PANEL + k));
-            for (ptrdiff_t a = 0; a < p; a++) {
-                const vec row = vec_load(t0 + a * PANEL + k);
-                vec_store(t0 + a * PANEL + k, row + first);
-                vec_store(t1 + a * PANEL + k, row + second);
-            }
+            const vec first = vec_load(rows + p * PANEL + k), second = vec_load(rows + (p + 1) * PANEL + k);
+            vec_store(base + k, vec_load(base + k) + vec_load(rows + (p + 2) * PANEL + k));
+            vec_store(rows + p * PANEL + k, first - second);
+            for (ptrdiff_t a = 0; a < p; a++) vec_store(rows + a * PANEL + k, vec_load(rows + a * PANEL + k) + second);
         }
     }
 }

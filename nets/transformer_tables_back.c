@@ -2,7 +2,7 @@
  * transformer_tables.c that it differentiates. */
 #include "transformer_fast.h"
 
-/* Joins the threads' sums of panel j, in their order: dt gets the tables' rows and dbase the base row. */
+/* Joins the threads' sums of panel j, in their order: dt gets the table's rows and dbase the base row. */
 static void join(const gk_model *m, int threads, int j)
 {
     const tf_sizes *s = &m->s;
@@ -17,22 +17,16 @@ static void join(const gk_model *m, int threads, int j)
     for (int h = 0; h < s->heads; h++) {
         const ptrdiff_t at = ((ptrdiff_t)j * s->heads + h) * t->rows * PANEL;
         real *dt = t->dt + at;
-        for (int c = 0; c < PANEL; c += VEC) {
-            vec all0 = vec_of(0), all1 = vec_of(0);
-            for (ptrdiff_t a = 0; a < p; a++) { /* t0 = row + first, t1 = row + second */
-                vec sum0 = vec_load(k[0].dt0 + at + a * PANEL + c), sum1 = vec_load(k[0].dt1 + at + a * PANEL + c);
-                for (int i = 1; i < threads; i++) {
-                    sum0 += vec_load(k[i].dt0 + at + a * PANEL + c);
-                    sum1 += vec_load(k[i].dt1 + at + a * PANEL + c);
-                }
-                vec_store(dt + a * PANEL + c, sum0 + sum1);
-                all0 += sum0;
-                all1 += sum1;
+        for (ptrdiff_t c = 0; c < (p + 2) * PANEL; c += VEC) {
+            vec sum = vec_of(0);
+            for (int i = 0; i < threads; i++) {
+                sum += vec_load(k[i].dt + at + c);
+                vec_store(k[i].dt + at + c, vec_of(0)); /* for the next step, while it is here */
             }
-            vec_store(dt + p * PANEL + c, all0);
-            vec_store(dt + (p + 1) * PANEL + c, all1);
-            vec_store(dt + (p + 2) * PANEL + c, vec_load(t->dbase + j * PANEL + c)); /* base += row p + 2 */
+            vec_store(dt + c, sum);
         }
+        for (int c = 0; c < PANEL; c += VEC) /* base += row p + 2 */
+            vec_store(dt + (p + 2) * PANEL + c, vec_load(t->dbase + j * PANEL + c));
     }
     for (int i = 1; j < t->inner && i < threads; i++) {
         real *to = k[0].dwl + (ptrdiff_t)j * s->vocab * PANEL;
