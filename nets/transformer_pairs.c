@@ -267,7 +267,12 @@ void tf_pairs_backward(const gk_model *m, tf_pairs *k)
     const tf_sizes *s = &m->s;
     const tf_tables *t = &m->fast->t;
     memset(k->dots, 0, (size_t)((s->heads + 1) / 2 * 2) * TF_PAIRS * VEC * sizeof(real));
-    for (int j = 0; j < t->inner; j++) {
+    for (int j = t->inner; j < t->panels; j++) {
+        const real *dlogits = k->logits + (ptrdiff_t)(j - t->inner) * PANEL;
+        add_base(k, dlogits, t->line, j, 0, TF_PAIRS);
+        scatter(m, k, dlogits, t->line, j);
+    }
+    for (int j = t->inner - 1; j >= 0; j--) { /* backwards: the last panel is the one that the cache still has */
         const real *post = k->post + (ptrdiff_t)j * TF_PAIRS * PANEL;
         const ptrdiff_t wl = (ptrdiff_t)j * s->vocab * PANEL;
         /* logits [i, c] = sum_k post[i, k] W_L[c, k] */
@@ -280,11 +285,6 @@ void tf_pairs_backward(const gk_model *m, tf_pairs *k)
             add_base(k, k->row, PANEL, j, i, i + TF_STRIP);
         }
         scatter(m, k, k->row, PANEL, j);
-    }
-    for (int j = t->inner; j < t->panels; j++) {
-        const real *dlogits = k->logits + (ptrdiff_t)(j - t->inner) * PANEL;
-        add_base(k, dlogits, t->line, j, 0, TF_PAIRS);
-        scatter(m, k, dlogits, t->line, j);
     }
     attention_backward(m, k);
 }

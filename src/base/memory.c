@@ -4,8 +4,12 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
-enum { GK_ALIGN = 64 }; /* a cache line, and the widest vector register */
+enum {
+    GK_ALIGN = 64,           /* a cache line, and the widest vector register */
+    GK_HUGE_PAGE = 1 << 21,
+};
 
 /* Bytes for count items rounded up to whole cache lines; SIZE_MAX when that does not fit a size_t. */
 static size_t padded_size(size_t count, size_t item)
@@ -46,10 +50,27 @@ void *gk_pool_take(gk_pool *pool, size_t count, size_t item)
     return pool->base + start;
 }
 
+/* A pool's zeros. A large pool asks for huge pages: then walking through it in strides needs few address translations,
+ * and its parts do not compete for the same sets of the second-level cache by the chance of where small pages lie. */
+static void *pool_block(size_t bytes)
+{
+    if (bytes < GK_HUGE_PAGE) return gk_calloc(bytes, 1);
+    const size_t padded = padded_size(bytes, 1);
+    void *block = NULL;
+    if (padded == SIZE_MAX || posix_memalign(&block, GK_HUGE_PAGE, padded) != 0) {
+        gk_error(GK_FAILED, "out of memory: %zu bytes cannot be had", bytes);
+        return NULL;
+    }
+#ifdef MADV_HUGEPAGE
+    (void)madvise(block, padded, MADV_HUGEPAGE); /* a wish: without it all is the same, but slower */
+#endif
+    return memset(block, 0, padded);
+}
+
 int gk_pool_alloc(gk_pool *pool)
 {
     assert(!pool->base);
-    pool->base = gk_calloc(pool->used, 1);
+    pool->base = pool_block(pool->used);
     if (!pool->base) return GK_FAILED;
     pool->size = pool->used;
     pool->used = 0;
