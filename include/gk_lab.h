@@ -14,6 +14,10 @@ extern const gk_key gk_shared_keys[];               /* op p train_fraction ... *
 const gk_method *gk_registry_method(const char *name, gk_dtype dtype);
 /* Shared keys, then the method's own and its overrides: a config with that method's defaults. */
 int gk_registry_config(gk_config *config, const char *method);
+/* Is this family computed during and after a run of these settings? The default ones and those of `measures`. */
+bool gk_registry_measures(const gk_config *config, const gk_measure *m);
+/* GK_USAGE, with the nearest name, where `measures` names a family that there is not. */
+int gk_registry_check_measures(const gk_config *config);
 /* The split that a config asks for (generator or split_file). */
 int gk_registry_split(gk_split *split, const gk_config *config);
 

@@ -75,14 +75,14 @@ static int sink_event(void *context, const char *kind, const char *detail)
     return gk_recorder_event(r->recorder, r->measure_step, kind, detail);
 }
 
-/* All default measures of the model as it stands; its matrices where they stay. */
+/* All measures that the settings ask for, of the model as it stands; its matrices where they stay. */
 static int measure_now(lab_run *r, int64_t step)
 {
     const gk_sink sink = {r, sink_value, sink_matrix, sink_event};
     r->measure_step = step;
     gk_probe_renew(r->probe);
     for (const gk_measure *const *m = gk_measures; *m; m++) {
-        if (!(*m)->by_default || (*m)->needs_reference) continue;
+        if (!gk_registry_measures(r->config, *m) || (*m)->needs_reference) continue;
         int code = (*m)->compute(r->probe, NULL, &sink);
         if (code != GK_OK) return code;
     }
@@ -173,7 +173,7 @@ static int measure_final(lab_run *r)
     gk_reference reference = {0};
     int code = gk_reference_of(r->probe, &reference);
     for (const gk_measure *const *m = gk_measures; code == GK_OK && *m; m++)
-        if ((*m)->by_default && (*m)->needs_reference) code = (*m)->compute(r->probe, &reference, &sink);
+        if (gk_registry_measures(r->config, *m) && (*m)->needs_reference) code = (*m)->compute(r->probe, &reference, &sink);
     if (code == GK_OK && reference.n_key > 0) {
         char *json = gk_measure_key_json(r->probe, GK_KEYS_WEIGHTS, &reference);
         code = json ? gk_recorder_event(r->recorder, r->measure_step, "key_frequencies", json) : GK_FAILED;
@@ -248,6 +248,7 @@ int gk_lab_train(gk_store *store, const char *method, const gk_config *given, co
     int code = gk_config_copy(&config, given);
     if (code != GK_OK) return code;
     if ((code = settle_config(&config, method)) != GK_OK) goto free_config;
+    if ((code = gk_registry_check_measures(&config)) != GK_OK) goto free_config;
     code = GK_USAGE;
     if (!(r.method = gk_registry_method(method, gk_revive_dtype(&config)))) goto free_config;
     if ((code = gk_registry_split(&split, &config)) != GK_OK) goto free_config;

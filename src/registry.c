@@ -1,6 +1,7 @@
 /* registry.c: the lists that join the rooms: methods, measures, shared settings. A new method or measure is one word here. */
 #include "gk_lab.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const gk_method *rfm_method(gk_dtype dtype)
@@ -44,6 +45,7 @@ const gk_key gk_shared_keys[] = {
     {"stop_hold", GK_KEY_INT, "0", 0, 1e12, NULL, "steps for which stop_at must hold"},
     {"store", GK_KEY_CHOICE, "all", 0, 0, "final|events|all",
      "what stays: last values and events; also matrices and weights at memorised, grokked and the end; all"},
+    {"measures", GK_KEY_TEXT, "", 0, 0, NULL, "families measured besides the default ones, such as enforced,neurons"},
     {"threads", GK_KEY_INT, "0", 0, 1024, NULL, "threads; 0: one a core"},
     {"dtype", GK_KEY_CHOICE, "float32", 0, 0, "float32|float64", "number type of the weights"},
     {"init_file", GK_KEY_TEXT, "", 0, 0, NULL, "weights to start from: safetensors, npz, or NAME=FILE.npy,..."},
@@ -58,6 +60,37 @@ int gk_registry_config(gk_config *config, const char *method)
     gk_config_init(config);
     int code = gk_config_add(config, gk_shared_keys);
     return code == GK_OK ? gk_config_add(config, m->keys) : code;
+}
+
+/* Is `family` one of the comma-separated names of `list`? */
+static bool is_listed(const char *list, const char *family)
+{
+    const size_t length = strlen(family);
+    for (const char *at = list; *at; at += strcspn(at, ","), at += *at == ',')
+        if (strcspn(at, ",") == length && strncmp(at, family, length) == 0) return true;
+    return false;
+}
+
+bool gk_registry_measures(const gk_config *config, const gk_measure *m)
+{
+    return m->by_default || is_listed(gk_config_text(config, "measures"), m->family);
+}
+
+int gk_registry_check_measures(const gk_config *config)
+{
+    const char *families[sizeof gk_measures / sizeof *gk_measures] = {NULL};
+    for (int i = 0; gk_measures[i]; i++) families[i] = gk_measures[i]->family;
+    for (const char *at = gk_config_text(config, "measures"); *at; at += strcspn(at, ","), at += *at == ',') {
+        char name[64];
+        bool known = false;
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(at, ","), at);
+        for (int i = 0; families[i]; i++) known = known || strcmp(families[i], name) == 0;
+        if (known) continue;
+        const char *near = gk_text_nearest(name, families);
+        return gk_error(GK_USAGE, "measures: unknown family '%s'%s%s%s; `groklab measure --list` names them", name,
+                        near ? ", did you mean '" : "", near ? near : "", near ? "'?" : "");
+    }
+    return GK_OK;
 }
 
 int gk_registry_split(gk_split *split, const gk_config *config)

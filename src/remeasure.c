@@ -16,6 +16,7 @@
  * those the ones that a finished run still lacks. */
 typedef struct wanted {
     const char *const *only;
+    const gk_config *config; /* of the run: its `measures` join the default families; NULL for none */
     bool waiting; /* by default, and waiting for the reference */
 } wanted;
 
@@ -36,8 +37,9 @@ static bool named(const char *const *only, const char *name)
 
 static bool want_family(const wanted *w, const gk_measure *m)
 {
-    if (w->waiting) return m->by_default && m->needs_reference;
-    if (!w->only) return m->by_default;
+    const bool usual = w->config ? gk_registry_measures(w->config, m) : m->by_default;
+    if (w->waiting) return usual && m->needs_reference;
+    if (!w->only) return usual;
     if (named(w->only, m->family)) return true;
     for (const gk_metric_name *n = m->names; n->name; n++)
         if (named(w->only, n->name)) return true;
@@ -142,7 +144,7 @@ static int put_key_frequencies(remeasure *r, const gk_probe *probe, const gk_ref
     return code;
 }
 
-static int remeasure_run(gk_store *store, int64_t run, const wanted *w, gk_measured_fn *report, void *context)
+static int remeasure_run(gk_store *store, int64_t run, wanted *w, gk_measured_fn *report, void *context)
 {
     checkpoint_list list = {0};
     gk_revived back;
@@ -157,6 +159,7 @@ static int remeasure_run(gk_store *store, int64_t run, const wanted *w, gk_measu
         goto free_list;
     }
     if ((code = gk_lab_revive(store, run, -1, &back)) != GK_OK) goto free_list;
+    w->config = &back.config;
     if ((code = gk_probe_new(&probe, back.method, back.model, &back.split, &back.config)) != GK_OK) goto free_back;
     if ((code = gk_reference_of(probe, &reference)) != GK_OK) goto free_probe;
     /* Nothing is committed, so the recorder does not touch the store, before all checkpoints are read. */
@@ -188,13 +191,13 @@ free_list:
 
 int gk_remeasure_reference(gk_store *store, int64_t run)
 {
-    const wanted w = {.waiting = true};
+    wanted w = {.waiting = true};
     return remeasure_run(store, run, &w, NULL, NULL);
 }
 
 int gk_lab_measure(gk_store *store, int64_t run, const char *const *only, gk_measured_fn *report, void *context)
 {
-    const wanted w = {.only = only};
+    wanted w = {.only = only};
     for (const char *const *name = only; name && *name; name++) {
         const char *const one[] = {*name, NULL};
         const wanted asked = {.only = one};

@@ -99,12 +99,13 @@ static int build(gk_recipe *recipe, const gk_ini *r)
     return code;
 }
 
-/* A split that cannot be made is found before anything is trained. */
+/* A split that cannot be made, or a measure that there is not, is found before anything is trained. */
 static int check_splits(const gk_recipe *recipe, const char *path)
 {
     for (int n = 0; n < recipe->n_runs; n++) {
         gk_split split;
-        int code = gk_registry_split(&split, &recipe->runs[n].config);
+        int code = gk_registry_check_measures(&recipe->runs[n].config);
+        if (code == GK_OK) code = gk_registry_split(&split, &recipe->runs[n].config);
         if (code != GK_OK) {
             char *line = gk_text("%s", gk_error_text());
             gk_error(code, "%s [%s]: %s", path, recipe->runs[n].name, line ? line : "");

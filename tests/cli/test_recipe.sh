@@ -92,6 +92,11 @@ train_fraction = 1.5
 [net]
 method = mlp
 R
+bad "an unknown family of measures" "bad.ini \[net\]: measures: unknown family 'enforcd', did you mean 'enforced'" <<'R'
+[net]
+method = mlp
+measures = neurons,enforcd
+R
 bad "unknown method" "bad.ini:2: unknown method 'mpl', did you mean 'mlp'" <<'R'
 [net]
 method = mpl
@@ -155,4 +160,17 @@ for recipe in "$here"/runs/*.ini; do
     fi
     ok "$(basename "$recipe") is read and checked" $?
 done
+# the experiments of Mallinar et al., section 5, give their figures
+gk sweep "$here/runs/random_circulant.ini" --quiet --db rc.db
+ok "random_circulant.ini runs" "$status"
+same "random circulant features generalise without learning, in their orientation only" "$(sqlite3 rc.db "
+    SELECT count(*) FROM run_summary JOIN param ON param.run_id = run_summary.run_id AND key = 'features'
+    WHERE param.value = 'circulant_control' AND test_accuracy < .01
+       OR param.value = 'circulant' AND abs(test_accuracy - CASE round(100 * train_fraction) WHEN 15 THEN .05
+          WHEN 20 THEN .27 WHEN 25 THEN .61 WHEN 30 THEN .87 WHEN 35 THEN .97 ELSE .997 END) < .04")" 12
+gk run "$here/runs/enforced.ini" --only add --quiet --db rc.db
+ok "enforced.ini runs" "$status"
+same "enforced structure is two iterations ahead" "$(sqlite3 rc.db "
+    SELECT min(CASE WHEN name = 'test_accuracy' AND value > .9 THEN step END)
+         - min(CASE WHEN name = 'enforced_accuracy' AND value > .9 THEN step END) FROM metrics WHERE run = 'add'")" 2
 finish
