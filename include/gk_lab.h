@@ -18,6 +18,8 @@ int gk_registry_config(gk_config *config, const char *method);
 bool gk_registry_measures(const gk_config *config, const gk_measure *m);
 /* GK_USAGE, with the nearest name, where `measures` names a family that there is not. */
 int gk_registry_check_measures(const gk_config *config);
+/* Gives a split the second task that a config asks for, if it does; frees it on failure. */
+int gk_registry_second(gk_split *split, const gk_config *config);
 /* The split that a config asks for (generator or split_file). */
 int gk_registry_split(gk_split *split, const gk_config *config);
 

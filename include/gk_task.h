@@ -30,6 +30,12 @@ typedef struct gk_split {
     int32_t *train; /* [n_train] cells, ascending */
     int32_t *test;  /* [n_test] cells, ascending */
     char sha256[GK_SHA256_HEX]; /* of the bytes of gk_split_csv */
+    /* What a method trains on: the train cells and, where there is a second task (gk_split_second), its own after them.
+     * Its cell of (x, y) is p*p + x*p + y, and task.labels is [2 p*p] then. No part of the split's identity. */
+    bool two;
+    int n_learn, n_second_test;
+    int32_t *learn;       /* [n_learn] ascending; `train` itself where there is one task */
+    int32_t *second_test; /* [n_second_test] ascending, or NULL */
 } gk_split;
 
 /* op: add sub mul div (mul and div need a prime p) or a polynomial in x and y with + - * / ^ and brackets,
@@ -48,6 +54,9 @@ int gk_split_restore(gk_split *s, const char *op, int p, double train_fraction, 
 /* The canonical CSV: header, then all defined pairs in cell order. malloc'ed, NUL-terminated. Its SHA-256 is
  * the split's identity. */
 char *gk_split_csv(const gk_split *s);
+/* Gives the split a second operation to be learned beside the first, on the same train pairs; a pair where it is
+ * undefined is left out of it. GK_USAGE as gk_task_init. */
+int gk_split_second(gk_split *s, const char *op);
 void gk_split_free(gk_split *s);
 
 #endif

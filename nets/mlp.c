@@ -18,7 +18,7 @@ static const gk_key keys[] = {
     {"activation", GK_KEY_CHOICE, "quadratic", 0, 0, "quadratic|relu|gelu|swish|softplus", "of the hidden layer"},
     {"loss", GK_KEY_CHOICE, "mse", 0, 0, "mse|cross_entropy", "training loss"},
     {"form", GK_KEY_CHOICE, "auto", 0, 0, "auto|fast|plain",
-     "fast: one pass over blocks of neurons; plain: layer by layer; auto: fast unless features or agop_weight need "
+     "fast: one pass over blocks of neurons; plain: layer by layer; auto: fast unless features, agop_weight or second_op need "
      "plain"},
     {"features", GK_KEY_CHOICE, "identity", 0, 0, "identity|circulant|circulant_control",
      "what one-hot inputs are multiplied by: nothing, or a random circulant matrix (control: in the wrong "
@@ -32,17 +32,17 @@ static const gk_key keys[] = {
     {0},
 };
 
-static void layout(net_layout *l, mlp_weights *w, int p, int width)
+static void layout(net_layout *l, mlp_weights *w, int in, int p, int width)
 {
-    w->w1 = net_take(l, "fc1.weight", 2, (const int64_t[]){width, 2 * p});
+    w->w1 = net_take(l, "fc1.weight", 2, (const int64_t[]){width, in});
     w->w2 = net_take(l, "out.weight", 2, (const int64_t[]){p, width});
 }
 
-static mlp_weights weights_at(real *flat, int p, int width)
+static mlp_weights weights_at(real *flat, int in, int p, int width)
 {
     net_layout l = {.base = flat};
     mlp_weights w;
-    layout(&l, &w, p, width);
+    layout(&l, &w, in, p, width);
     return w;
 }
 
@@ -52,10 +52,10 @@ static void memory(gk_model *m)
     const int p = m->n.p, width = m->width;
     const size_t block = MLP_BLOCK * (size_t)width;
     net_layout l = {0};
-    layout(&l, &m->w, p, width);
+    layout(&l, &m->w, m->in, p, width);
     net_memory(&m->n, l.used);
     m->n.layout = (net_layout){.base = m->n.w};
-    layout(&m->n.layout, &m->w, p, width);
+    layout(&m->n.layout, &m->w, m->in, p, width);
     gk_pool *pool = &m->n.pool;
     mlp_work *work = gk_pool_take(pool, (size_t)m->n.threads, sizeof *work);
     for (int t = 0; t < m->n.threads; t++) {
@@ -65,7 +65,7 @@ static void memory(gk_model *m)
         k.da = gk_pool_take(pool, block, sizeof(real));
         k.out = gk_pool_take(pool, MLP_BLOCK * (size_t)p, sizeof(real));
         k.flat = t == 0 ? m->n.g : gk_pool_take(pool, l.used, sizeof(real));
-        k.g = weights_at(k.flat, p, width);
+        k.g = weights_at(k.flat, m->in, p, width);
         if (work) work[t] = k;
     }
     m->work = work;
@@ -89,11 +89,14 @@ static void free_model(gk_model *m)
 /* The fast form knows one-hot inputs and losses of the outputs alone. */
 static int choose_form(gk_model *m, const gk_config *config)
 {
-    const bool special = m->inputs.random || m->penalty.weight > 0;
+    const bool two = m->n.split->two, special = m->inputs.random || m->penalty.weight > 0 || two;
+    if (two && m->inputs.random)
+        return gk_error(GK_USAGE, "features = %s does not know a second_op; take features = identity",
+                        gk_config_text(config, "features"));
     m->plain = gk_config_is(config, "form", "plain") || special;
     if (!special || !gk_config_is(config, "form", "fast")) return GK_OK;
     return gk_error(GK_USAGE, "form = fast does not know %s; take form = plain or auto",
-                    m->inputs.random ? "random features" : "agop_weight");
+                    m->inputs.random ? "random features" : two ? "second_op" : "agop_weight");
 }
 
 static int init(gk_model **out, const gk_config *config, const gk_split *split)
@@ -102,6 +105,7 @@ static int init(gk_model **out, const gk_config *config, const gk_split *split)
     if (!m) return GK_FAILED;
     net_read(&m->n, config, split, split->task.p);
     m->width = (int)gk_config_int(config, "width");
+    m->in = 2 * m->n.p + (split->two ? 1 : 0);
     m->inputs.random = !gk_config_is(config, "features", "identity");
     m->penalty.weight = gk_config_real(config, "agop_weight");
     int code = choose_form(m, config);
@@ -120,7 +124,7 @@ static int init(gk_model **out, const gk_config *config, const gk_split *split)
     gk_random r;
     gk_random_seed(&r, m->n.seed, GK_STREAM_INIT);
     const size_t p = (size_t)m->n.p, width = (size_t)m->width;
-    uniform(m->w.w1, width * 2 * p, m->n.init_scale / sqrt(2.0 * (double)p), &r);
+    uniform(m->w.w1, width * (size_t)m->in, m->n.init_scale / sqrt((double)m->in), &r);
     uniform(m->w.w2, p * width, m->n.init_scale / sqrt((double)width), &r);
     if (m->fast) mlp_fast_pack(m);
     *out = m;
@@ -130,7 +134,7 @@ static int init(gk_model **out, const gk_config *config, const gk_split *split)
 /* Outputs k->out [rows, p] of a block. */
 static void forward(const gk_model *m, mlp_work *k, const int32_t *cells, int rows)
 {
-    mlp_gather_forward(k->z, cells, m->inputs.columns, rows, m->n.p, m->width);
+    mlp_gather_forward(k->z, cells, m->inputs.columns, m->in, rows, m->n.p, m->width);
     net_activate(k->a, k->z, (size_t)rows * (size_t)m->width, m->n.activation);
     mlp_readout_forward(k->out, k->a, m->w.w2, rows, m->n.p, m->width);
 }
@@ -139,7 +143,7 @@ static void backward(const gk_model *m, mlp_work *k, const int32_t *cells, int r
 {
     mlp_readout_backward(k->da, k->g.w2, k->out, k->a, m->w.w2, rows, m->n.p, m->width);
     net_activate_backward(k->da, k->da, k->z, (size_t)rows * (size_t)m->width, m->n.activation);
-    mlp_gather_backward(k->g.w1, k->da, cells, rows, m->n.p, m->width);
+    mlp_gather_backward(k->g.w1, m->in, k->da, cells, rows, m->n.p, m->width);
 }
 
 /* Thread t's part of the loss and gradient over n cells. */
@@ -287,13 +291,13 @@ static int embed_rows(gk_model *m)
 
 static int embed(gk_model *m, double *out)
 {
-    const ptrdiff_t p = m->n.p, rows = m->width;
+    const ptrdiff_t p = m->n.p, in = m->in, rows = m->width;
     weights(m);
     const real *w1 = m->inputs.columns;
     for (ptrdiff_t k = 0; k < rows; k++) {
         for (ptrdiff_t a = 0; a < p; a++) {
-            out[k * p + a] = (double)w1[k * 2 * p + a];
-            out[(rows + k) * p + a] = (double)w1[k * 2 * p + p + a];
+            out[k * p + a] = (double)w1[k * in + a];
+            out[(rows + k) * p + a] = (double)w1[k * in + p + a];
         }
     }
     return GK_OK;

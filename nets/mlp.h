@@ -1,11 +1,12 @@
-/* mlp.h: the two-layer network f(X) = W2 s(W1 X) on one-hot pairs X = e_x (+) e_y (Mallinar et al. 2024). */
+/* mlp.h: the two-layer network f(X) = W2 s(W1 X) on one-hot pairs X = e_x (+) e_y (Mallinar et al. 2024);
+ * with two tasks at once X = e_x (+) e_y (+) t, t = 0 or 1. */
 #ifndef GK_MLP_H
 #define GK_MLP_H
 
 #include "nets.h"
 
 typedef struct mlp_weights {
-    real *w1; /* fc1.weight [width, 2p] */
+    real *w1; /* fc1.weight [width, in] */
     real *w2; /* out.weight [p, width] */
 } mlp_weights;
 
@@ -41,7 +42,7 @@ typedef struct mlp_fast mlp_fast; /* mlp_fast.h */
 
 struct gk_model {
     net n;
-    int width;
+    int width, in; /* in = 2p input coordinates, one more where there are two tasks */
     mlp_weights w;
     mlp_inputs inputs;
     mlp_penalty penalty;
@@ -63,10 +64,10 @@ struct gk_model {
 #define mlp_feature          NAME(gk_mlp_feature)
 #define mlp_feature_kinds    NAME(gk_mlp_feature_kinds)
 
-/* z [n, width]: z_i = W1[:, x_i] + W1[:, p + y_i] */
-void mlp_gather_forward(real *z, const int32_t *cells, const real *w1, int n, int p, int width);
-/* dw1 += dz_i at the columns x_i and p + y_i */
-void mlp_gather_backward(real *dw1, const real *dz, const int32_t *cells, int n, int p, int width);
+/* z [n, width]: z_i = W1[:, x_i] + W1[:, p + y_i] + t_i W1[:, 2p], t_i = 1 for a cell of the second task; w1 [width, in] */
+void mlp_gather_forward(real *z, const int32_t *cells, const real *w1, int in, int n, int p, int width);
+/* dw1 += dz_i at these columns */
+void mlp_gather_backward(real *dw1, int in, const real *dz, const int32_t *cells, int n, int p, int width);
 /* out [n, p] = a W2^T */
 void mlp_readout_forward(real *out, const real *a, const real *w2, int n, int p, int width);
 /* da = dout W2 (NULL to leave out), dw2 += dout^T a */

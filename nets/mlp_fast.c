@@ -123,7 +123,7 @@ static double joined_loss(const gk_model *m)
 /* Cells of batch number b of the epoch. */
 static int batch_of(const net *n, int64_t b, const int32_t **cells)
 {
-    const int64_t from = b * n->batch, left = n->split->n_train - from;
+    const int64_t from = b * n->batch, left = n->split->n_learn - from;
     *cells = n->order + from;
     return (int)(left < n->batch ? left : n->batch);
 }
@@ -223,7 +223,7 @@ static void chunked_epoch(gk_model *m, int thread, int64_t batches, double *sum)
 int mlp_fast_epoch(gk_model *m, double *train_loss)
 {
     net *n = &m->n;
-    const int64_t batches = (n->split->n_train + n->batch - 1) / n->batch;
+    const int64_t batches = (n->split->n_learn + n->batch - 1) / n->batch;
     double sum = 0;
     net_shuffle(n);
     m->fast->newer = true;
@@ -239,7 +239,7 @@ int mlp_fast_epoch(gk_model *m, double *train_loss)
     if (!isfinite(sum)) return net_diverged(n, sum);
     *n->updates += batches;
     n->epoch++;
-    if (train_loss) *train_loss = sum / n->split->n_train;
+    if (train_loss) *train_loss = sum / n->split->n_learn;
     return GK_OK;
 }
 

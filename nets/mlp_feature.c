@@ -12,7 +12,7 @@ const char *const mlp_feature_kinds[] = {"agop", "nfm", NULL};
 /* second [width, width] = (1/n) sum_i s'_i s'_i^T over the training cells, less the means' product when centred. */
 static int slope_moments(gk_model *m, double *second)
 {
-    const int width = m->width, n = m->n.split->n_train;
+    const int width = m->width, n = m->n.split->n_learn;
     const size_t row = (size_t)width;
     double *slopes = gk_alloc(MLP_BLOCK * row, sizeof *slopes), *mean = gk_calloc(row, sizeof *mean);
     if (!slopes || !mean) {
@@ -23,7 +23,7 @@ static int slope_moments(gk_model *m, double *second)
     mlp_work *k = &m->work[0];
     for (int from = 0; from < n; from += MLP_BLOCK) {
         const int rows = n - from < MLP_BLOCK ? n - from : MLP_BLOCK;
-        mlp_gather_forward(k->z, m->n.split->train + from, m->inputs.columns, rows, m->n.p, width);
+        mlp_gather_forward(k->z, m->n.split->learn + from, m->inputs.columns, m->in, rows, m->n.p, width);
         net_activation_slope(k->a, k->z, (size_t)rows * row, m->n.activation);
         for (size_t i = 0; i < (size_t)rows * row; i++) slopes[i] = (double)k->a[i];
         for (int i = 0; i < rows; i++)
@@ -65,26 +65,28 @@ static int square_moments(gk_model *m, const double *w1, double *second)
     return code;
 }
 
-/* out [2p, 2p] = W1^T K W1; w1 and w2 in double; k [width, width] and t [width, 2p] are work space. */
+/* out [2p, 2p] = W1^T K W1, less the coordinate of the task where there are two; w1 and w2 in double; k [width, width] and
+ * t [width, 2p] are work space. */
 static int agop(gk_model *m, const double *w1, const double *w2, double *k, double *t, double *out)
 {
     const int p = m->n.p, width = m->width;
-    const int code = m->n.activation == NET_QUADRATIC ? square_moments(m, w1, k) : slope_moments(m, k);
+    const bool squares = m->n.activation == NET_QUADRATIC && !m->n.split->two;
+    const int code = squares ? square_moments(m, w1, k) : slope_moments(m, k);
     if (code != GK_OK) return code;
     double *readout = gk_alloc((size_t)width * (size_t)width, sizeof *readout); /* W2^T W2 */
     if (!readout) return GK_FAILED;
     gk_gram(true, width, p, 1, w2, width, 0, readout, width);
     for (size_t i = 0; i < (size_t)width * (size_t)width; i++) k[i] *= readout[i];
     free(readout);
-    gk_gemm(false, false, width, 2 * p, width, 1, k, width, w1, 2 * p, 0, t, 2 * p);
-    gk_gemm(true, false, 2 * p, 2 * p, width, 1, w1, 2 * p, t, 2 * p, 0, out, 2 * p);
+    gk_gemm(false, false, width, 2 * p, width, 1, k, width, w1, m->in, 0, t, 2 * p);
+    gk_gemm(true, false, 2 * p, 2 * p, width, 1, w1, m->in, t, 2 * p, 0, out, 2 * p);
     return GK_OK;
 }
 
 int mlp_feature(gk_model *m, const char *kind, double *out)
 {
     const int p = m->n.p, width = m->width;
-    const size_t n1 = (size_t)width * 2 * (size_t)p, n2 = (size_t)width * (size_t)p;
+    const size_t n1 = (size_t)width * (size_t)m->in, n2 = (size_t)width * (size_t)p;
     double *w1 = gk_alloc(n1, sizeof *w1), *w2 = gk_alloc(n2, sizeof *w2), *t = gk_alloc(n1, sizeof *t);
     double *k = gk_alloc((size_t)width * (size_t)width, sizeof *k);
     int code = w1 && w2 && t && k ? GK_OK : GK_FAILED;
@@ -94,7 +96,7 @@ int mlp_feature(gk_model *m, const char *kind, double *out)
         if (strcmp(kind, "agop") == 0)
             code = agop(m, w1, w2, k, t, out);
         else if (strcmp(kind, "nfm") == 0) /* W1^T W1 */
-            gk_gram(true, 2 * p, width, 1, w1, 2 * p, 0, out, 2 * p);
+            gk_gram(true, 2 * p, width, 1, w1, m->in, 0, out, 2 * p);
         else
             code = gk_error(GK_NOTFOUND, "mlp: no feature matrix '%s'; there are agop, nfm", kind);
     }

@@ -1,25 +1,29 @@
 /* mlp_layers.c: the layers of the two-layer network, forward and backward. */
 #include "mlp.h"
 
-void mlp_gather_forward(real *z, const int32_t *cells, const real *w1, int n, int p, int width)
+void mlp_gather_forward(real *z, const int32_t *cells, const real *w1, int in, int n, int p, int width)
 {
     for (int i = 0; i < n; i++) {
-        const real *x = w1 + cells[i] / p, *y = w1 + p + cells[i] % p;
+        const bool second = cells[i] >= p * p;
+        const real *x = w1 + (cells[i] / p - (second ? p : 0)), *y = w1 + p + cells[i] % p, *t = w1 + 2 * p;
         real *row = z + (ptrdiff_t)i * width;
-        for (int k = 0; k < width; k++) row[k] = x[(ptrdiff_t)k * 2 * p] + y[(ptrdiff_t)k * 2 * p];
+        for (int k = 0; k < width; k++) row[k] = x[(ptrdiff_t)k * in] + y[(ptrdiff_t)k * in];
+        for (int k = 0; second && k < width; k++) row[k] += t[(ptrdiff_t)k * in];
     }
 }
 
-void mlp_gather_backward(real *dw1, const real *dz, const int32_t *cells, int n, int p, int width)
+void mlp_gather_backward(real *dw1, int in, const real *dz, const int32_t *cells, int n, int p, int width)
 {
     for (int i = 0; i < n; i++) {
-        /* z_i = W1[:, x_i] + W1[:, p + y_i] */
-        real *x = dw1 + cells[i] / p, *y = dw1 + p + cells[i] % p;
+        /* z_i = W1[:, x_i] + W1[:, p + y_i] + t_i W1[:, 2p] */
+        const bool second = cells[i] >= p * p;
+        real *x = dw1 + (cells[i] / p - (second ? p : 0)), *y = dw1 + p + cells[i] % p, *t = dw1 + 2 * p;
         const real *row = dz + (ptrdiff_t)i * width;
         for (int k = 0; k < width; k++) {
-            x[(ptrdiff_t)k * 2 * p] += row[k];
-            y[(ptrdiff_t)k * 2 * p] += row[k];
+            x[(ptrdiff_t)k * in] += row[k];
+            y[(ptrdiff_t)k * in] += row[k];
         }
+        for (int k = 0; second && k < width; k++) t[(ptrdiff_t)k * in] += row[k];
     }
 }
 

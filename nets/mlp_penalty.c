@@ -29,7 +29,7 @@ static void slope_moments(gk_model *m, const int32_t *cells, int n)
     const int width = m->width;
     for (int from = 0; from < n; from += MLP_BLOCK) {
         const int rows = net_rows(n, from, MLP_BLOCK);
-        mlp_gather_forward(k->z, cells + from, m->inputs.columns, rows, m->n.p, width);
+        mlp_gather_forward(k->z, cells + from, m->inputs.columns, m->in, rows, m->n.p, width);
         net_activation_slope(k->a, k->z, (size_t)rows * (size_t)width, m->n.activation);
         net_gemm(true, false, width, width, rows, (real)(1.0 / n), k->a, width, k->a, width, from > 0,
                  m->penalty.slopes, width);
@@ -44,18 +44,18 @@ static void add_curvature(gk_model *m, const int32_t *cells, int n, real scale, 
     for (int from = 0; from < n; from += MLP_BLOCK) {
         const int rows = net_rows(n, from, MLP_BLOCK);
         const size_t count = (size_t)rows * (size_t)width;
-        mlp_gather_forward(k->z, cells + from, m->inputs.columns, rows, m->n.p, width);
+        mlp_gather_forward(k->z, cells + from, m->inputs.columns, m->in, rows, m->n.p, width);
         net_activation_slope(k->a, k->z, count, m->n.activation);
         net_gemm(false, false, rows, width, width, scale, k->a, width, m->penalty.product, width, 0, k->da, width);
         net_activation_curve(k->z, k->z, count, m->n.activation);
         multiply(k->da, k->da, k->z, count);
-        mlp_gather_backward(dcolumns, k->da, cells + from, rows, m->n.p, width);
+        mlp_gather_backward(dcolumns, m->in, k->da, cells + from, rows, m->n.p, width);
     }
 }
 
 double mlp_penalty_gradient(gk_model *m, const int32_t *cells, int n, real *dcolumns, real *dw2)
 {
-    const int width = m->width, in = 2 * m->n.p;
+    const int width = m->width, in = m->in;
     const size_t square = (size_t)width * (size_t)width;
     const real *e = m->inputs.columns, *w2 = m->w.w2, twice = (real)(2 * m->penalty.weight);
     mlp_penalty *k = &m->penalty;

@@ -45,7 +45,7 @@ void net_read(net *n, const gk_config *config, const gk_split *split, int output
     n->init_scale = gk_config_real(config, "init_scale");
     n->warmup = gk_config_int(config, "warmup");
     n->batch = gk_config_int(config, "batch_size");
-    if (n->batch == 0 || n->batch > split->n_train) n->batch = split->n_train;
+    if (n->batch == 0 || n->batch > split->n_learn) n->batch = split->n_learn;
     n->seed = (uint64_t)gk_config_int(config, "seed");
     n->threads = (int)gk_config_int(config, "threads");
     if (n->threads == 0) n->threads = omp_get_num_procs();
@@ -59,13 +59,13 @@ void net_memory(net *n, size_t size)
     n->m = gk_pool_take(&n->pool, size, sizeof(real));
     n->v = gk_pool_take(&n->pool, size, sizeof(real));
     n->updates = gk_pool_take(&n->pool, 1, sizeof *n->updates);
-    n->order = gk_pool_take(&n->pool, (size_t)n->split->n_train, sizeof *n->order);
+    n->order = gk_pool_take(&n->pool, (size_t)n->split->n_learn, sizeof *n->order);
 }
 
 void net_shuffle(net *n)
 {
-    const int count = n->split->n_train;
-    memcpy(n->order, n->split->train, (size_t)count * sizeof *n->order);
+    const int count = n->split->n_learn;
+    memcpy(n->order, n->split->learn, (size_t)count * sizeof *n->order);
     if (n->batch == count) return;
     gk_random r;
     gk_random_seed(&r, n->seed, GK_STREAM_SHUFFLE + (uint64_t)n->epoch);
@@ -99,7 +99,7 @@ int net_tensors(net *n, gk_tensor_set set, gk_tensor *out)
 int net_loaded(net *n, gk_tensor_set set, int64_t step)
 {
     if (set == GK_GRADIENTS) return GK_OK;
-    const int64_t per_epoch = (n->split->n_train + n->batch - 1) / n->batch;
+    const int64_t per_epoch = (n->split->n_learn + n->batch - 1) / n->batch;
     n->epoch = step;
     if (set == GK_WEIGHTS) *n->updates = step * per_epoch;
     if (*n->updates == step * per_epoch) return GK_OK;
@@ -133,7 +133,7 @@ void net_narrow(real *out, const double *in, size_t count)
 int net_epoch(net *n, gk_model *m, net_gradient *gradient, double *train_loss)
 {
     net_shuffle(n);
-    const int count = n->split->n_train;
+    const int count = n->split->n_learn;
     double sum = 0;
     for (int64_t from = 0; from < count; from += n->batch) {
         const int rows = (int)(count - from < n->batch ? count - from : n->batch);

@@ -106,6 +106,8 @@ static int init(gk_model **out, const gk_config *config, const gk_split *split)
         return gk_error(GK_USAGE,
                         "d_model = %d does not divide into n_heads = %d; d_model must be a multiple of n_heads", d,
                         heads);
+    if (split->two)
+        return gk_error(GK_USAGE, "the transformer does not know second_op; mlp and rfm learn two tasks at once");
     gk_model *m = gk_calloc(1, sizeof *m);
     if (!m) return GK_FAILED;
     const int p = split->task.p;

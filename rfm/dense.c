@@ -9,6 +9,7 @@ struct gk_rfm_dense {
     double *kernel; /* [n,n] lower triangle, then its Cholesky factor */
     gk_rfm_rows rows;
     gk_moments_f64 moments;
+    gk_rfm_two_desk *two; /* in their place with two tasks */
 };
 
 static void dense_layout(gk_model *m, gk_pool *pool)
@@ -20,7 +21,10 @@ static void dense_layout(gk_model *m, gk_pool *pool)
     m->outputs = gk_pool_take(pool, p * (size_t)m->n_cells, sizeof(double));
     d->kernel = gk_pool_take(pool, n * n, sizeof(double));
     gk_rfm_rows_layout(m, &d->rows, pool);
-    gk_moments_layout_f64(m, &d->moments, pool);
+    if (m->split->two)
+        d->two = gk_rfm_two_layout(m, pool);
+    else
+        gk_moments_layout_f64(m, &d->moments, pool);
 }
 
 static void dense_place(gk_model *m)
@@ -54,7 +58,7 @@ static int dense_solve(gk_model *m)
     }
     memset(m->alpha, 0, (size_t)n * (size_t)m->p * sizeof *m->alpha);
     for (int j = 0; j < n; j++)
-        m->alpha[(size_t)j * (size_t)m->p + (size_t)m->split->task.labels[m->split->train[j]]] = 1;
+        m->alpha[(size_t)j * (size_t)m->p + (size_t)m->split->task.labels[m->split->learn[j]]] = 1;
     gk_cholesky_solve(kernel, n, m->alpha, m->p, m->threads);
     return GK_OK;
 }
@@ -62,7 +66,7 @@ static int dense_solve(gk_model *m)
 static int dense_predict(gk_model *m)
 {
     double sum = 0;
-    gk_rfm_predict_cells(m, m->split->train, m->n, &m->dense->rows);
+    gk_rfm_predict_cells(m, m->split->learn, m->n, &m->dense->rows);
     gk_rfm_predict_cells(m, m->dense->rows.others, m->n_cells - m->n, &m->dense->rows);
     for (int c = 0; c < m->p; c++) sum += gk_rfm_residual_sq(m, c);
     m->residual = sqrt(sum / m->n); /* |Y|^2 = n */
@@ -73,7 +77,10 @@ static int dense_predict(gk_model *m)
 
 static int dense_moments(gk_model *m)
 {
-    gk_moments_find_f64(m, &m->dense->moments, NULL);
+    if (m->split->two)
+        gk_rfm_two_moments(m, m->dense->two);
+    else
+        gk_moments_find_f64(m, &m->dense->moments, NULL);
     return GK_OK;
 }
 

@@ -6,20 +6,30 @@
 #include <math.h>
 #include <string.h>
 
-enum { P_MAX = 1009 };
+enum { P_MAX = 1009, X_MAX = 2 * P_MAX };
 
 void gk_rfm_kernel_layout(gk_rfm_tables *t, gk_pool *pool)
 {
-    const size_t pp = (size_t)t->p * (size_t)t->p;
-    t->a = gk_pool_take(pool, pp, sizeof *t->a);
-    t->b = gk_pool_take(pool, pp, sizeof *t->b);
-    t->bt = gk_pool_take(pool, pp, sizeof *t->bt);
-    t->c = gk_pool_take(pool, pp, sizeof *t->c);
-    t->q = gk_pool_take(pool, pp, sizeof *t->q);
+    const size_t p = (size_t)t->p, px = (size_t)t->px;
+    t->a = gk_pool_take(pool, px * px, sizeof *t->a);
+    t->b = gk_pool_take(pool, px * p, sizeof *t->b);
+    t->bt = gk_pool_take(pool, p * px, sizeof *t->bt);
+    t->c = gk_pool_take(pool, p * p, sizeof *t->c);
+    t->q = gk_pool_take(pool, px * p, sizeof *t->q);
 }
 
 /* Entries of the exp tables stay within exp(+-LIMIT), so that a product of four neither overflows nor loses digits. */
 static const double LIMIT = 150;
+
+static void own_exp(double *block, int n, double gamma)
+{
+    double diagonal[X_MAX];
+    for (size_t i = 0; i < (size_t)n; i++) diagonal[i] = block[i * (size_t)n + i];
+    for (size_t i = 0; i < (size_t)n; i++) {
+        double *row = block + i * (size_t)n;
+        for (size_t j = 0; j < (size_t)n; j++) row[j] = exp(-gamma * (diagonal[i] + diagonal[j] - 2 * row[j]));
+    }
+}
 
 /* Replaces the blocks by exp tables. With gamma = 1 / (2 L^2) and q = A[x,x] + 2 B[x,y] + C[y,y]:
  * -gamma (q + q' - 2 g) = -gamma (A[x,x] + A[x',x'] - 2 A[x,x'])        -> a, at most 1
@@ -27,21 +37,13 @@ static const double LIMIT = 150;
  *                         + 2 gamma (B[x,y'] + B[x',y] - B[x,y] - B[x',y'])  -> b b / (b b) */
 static void make_exp_tables(gk_rfm_tables *t)
 {
-    const int p = t->p;
+    const size_t mixed = (size_t)t->px * (size_t)t->p;
     const double gamma = 1 / (2 * t->bandwidth * t->bandwidth);
-    double da[P_MAX], dc[P_MAX];
-    for (int i = 0; i < p; i++) {
-        da[i] = t->a[(size_t)i * (size_t)p + (size_t)i];
-        dc[i] = t->c[(size_t)i * (size_t)p + (size_t)i];
-    }
-    for (int i = 0; i < p; i++) {
-        for (int j = 0; j < p; j++) {
-            const size_t at = (size_t)i * (size_t)p + (size_t)j;
-            t->a[at] = exp(-gamma * (da[i] + da[j] - 2 * t->a[at]));
-            t->c[at] = exp(-gamma * (dc[i] + dc[j] - 2 * t->c[at]));
-            t->b[at] = exp(2 * gamma * t->b[at]);
-            t->bt[at] = exp(2 * gamma * t->bt[at]);
-        }
+    own_exp(t->a, t->px, gamma);
+    own_exp(t->c, t->p, gamma);
+    for (size_t i = 0; i < mixed; i++) {
+        t->b[i] = exp(2 * gamma * t->b[i]);
+        t->bt[i] = exp(2 * gamma * t->bt[i]);
     }
 }
 
@@ -54,18 +56,39 @@ static void prepare_points(const gk_rfm_tables *t, gk_rfm_points *at)
     }
 }
 
+/* The blocks over the letters x + p t, from M [2p+1,2p+1]. */
+static void two_blocks(gk_rfm_tables *t, const double *metric)
+{
+    const size_t p = (size_t)t->p, px = (size_t)t->px, d = 2 * p + 1;
+    const double *last = metric + 2 * p * d; /* r, s, h */
+    gk_block(t->c, metric, (int)d, t->p, 2 * t->p, t->p, 2 * t->p);
+    for (size_t i = 0; i < px; i++) {
+        const double *row = metric + i % p * d;
+        const bool second = i >= p;
+        for (size_t j = 0; j < px; j++)
+            t->a[i * px + j] = row[j % p] + (second ? last[j % p] : 0) + (j >= p ? last[i % p] : 0) +
+                               (second && j >= p ? last[2 * p] : 0);
+        for (size_t y = 0; y < p; y++)
+            t->b[i * p + y] = t->bt[y * px + i] = row[p + y] + (second ? last[p + y] : 0);
+    }
+}
+
 void gk_rfm_kernel_prepare(gk_rfm_tables *t, const double *metric, gk_rfm_points *by_x, gk_rfm_points *by_y)
 {
     const int p = t->p;
-    gk_block(t->a, metric, 2 * p, 0, p, 0, p);
-    gk_block(t->b, metric, 2 * p, 0, p, p, 2 * p);
-    gk_block(t->bt, metric, 2 * p, p, 2 * p, 0, p);
-    gk_block(t->c, metric, 2 * p, p, 2 * p, p, 2 * p);
-    const size_t row = (size_t)p;
+    const size_t row = (size_t)p, letters = (size_t)t->px;
+    if (t->px > p) {
+        two_blocks(t, metric);
+    } else {
+        gk_block(t->a, metric, 2 * p, 0, p, 0, p);
+        gk_block(t->b, metric, 2 * p, 0, p, p, 2 * p);
+        gk_block(t->bt, metric, 2 * p, p, 2 * p, 0, p);
+        gk_block(t->c, metric, 2 * p, p, 2 * p, p, 2 * p);
+    }
     double largest = 0;
-    for (size_t x = 0; x < row; x++) {
+    for (size_t x = 0; x < letters; x++) {
         for (size_t y = 0; y < row; y++) {
-            t->q[x * row + y] = t->a[x * row + x] + 2 * t->b[x * row + y] + t->c[y * row + y];
+            t->q[x * row + y] = t->a[x * letters + x] + 2 * t->b[x * row + y] + t->c[y * row + y];
             largest = fmax(largest, fabs(t->b[x * row + y]));
         }
     }
@@ -125,15 +148,15 @@ static inline double distance_sq(double q, double q_i, double g)
  */
 static void row_tables(const gk_rfm_tables *t, int x, int y, double *u, double *v)
 {
-    const size_t p = (size_t)t->p, ix = (size_t)x, iy = (size_t)y;
-    const double *a = t->a + ix * p, *b = t->b + ix * p, *bt = t->bt + iy * p, *c = t->c + iy * p;
+    const size_t p = (size_t)t->p, px = (size_t)t->px, ix = (size_t)x, iy = (size_t)y;
+    const double *a = t->a + ix * px, *b = t->b + ix * p, *bt = t->bt + iy * px, *c = t->c + iy * p;
     if (t->factored) {
         const double own = 1 / b[iy];
-        for (size_t i = 0; i < p; i++) u[i] = a[i] * (bt[i] * own);
+        for (size_t i = 0; i < px; i++) u[i] = a[i] * (bt[i] * own);
         for (size_t i = 0; i < p; i++) v[i] = c[i] * b[i];
         return;
     }
-    for (size_t i = 0; i < p; i++) u[i] = a[i] + bt[i];
+    for (size_t i = 0; i < px; i++) u[i] = a[i] + bt[i];
     for (size_t i = 0; i < p; i++) v[i] = b[i] + c[i];
 }
 
@@ -206,7 +229,7 @@ static double own_q(const gk_rfm_tables *t, int x, int y)
 void gk_rfm_kernel_values(const gk_rfm_tables *t, int x, int y, const gk_rfm_points *at, int first, int count,
                           double *out)
 {
-    double u[P_MAX], v[P_MAX];
+    double u[X_MAX], v[P_MAX];
     row_tables(t, x, y, u, v);
     const int32_t *px = at->x + first, *py = at->y + first;
     const double *q = at->q + first, own = own_q(t, x, y), inverse = 1 / t->bandwidth;
@@ -236,7 +259,7 @@ void gk_rfm_kernel_slopes(const gk_rfm_tables *t, int x, int y, const gk_rfm_poi
         gk_rfm_kernel_values(t, x, y, at, first, count, out);
         return;
     }
-    double u[P_MAX], v[P_MAX];
+    double u[X_MAX], v[P_MAX];
     row_tables(t, x, y, u, v);
     const int32_t *px = at->x + first, *py = at->y + first;
     if (t->kernel == GK_RFM_LAPLACE) {

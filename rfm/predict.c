@@ -39,7 +39,7 @@ void gk_rfm_rows_place(const gk_model *m, gk_rfm_rows *w)
 {
     int next = 0, other = 0;
     for (int cell = 0; cell < m->n_cells; cell++) {
-        if (next < m->n && m->split->train[next] == cell)
+        if (next < m->n && m->split->learn[next] == cell)
             next++;
         else
             w->others[other++] = cell;
@@ -48,7 +48,7 @@ void gk_rfm_rows_place(const gk_model *m, gk_rfm_rows *w)
 
 double gk_rfm_residual_sq(const gk_model *m, int class)
 {
-    const int32_t *train = m->split->train, *labels = m->split->task.labels;
+    const int32_t *train = m->split->learn, *labels = m->split->task.labels;
     const double *f = m->outputs + (size_t) class * (size_t)m->n_cells;
     double sum = 0;
     for (int i = 0; i < m->n; i++) {

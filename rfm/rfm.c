@@ -47,20 +47,20 @@ static const gk_key rfm_keys[] = {
 
 static const char *const rfm_kinds[] = {"agop", "metric", NULL};
 
-static void layout_points(gk_rfm_points *at, int n, int p, gk_pool *pool)
+static void layout_points(gk_rfm_points *at, int n, int letters, gk_pool *pool)
 {
     at->n = n;
     at->x = gk_pool_take(pool, (size_t)n, sizeof *at->x);
     at->y = gk_pool_take(pool, (size_t)n, sizeof *at->y);
     at->from = gk_pool_take(pool, (size_t)n, sizeof *at->from);
-    at->start = gk_pool_take(pool, (size_t)p + 1, sizeof *at->start);
+    at->start = gk_pool_take(pool, (size_t)letters + 1, sizeof *at->start);
     at->q = gk_pool_take(pool, (size_t)n, sizeof *at->q);
     at->h = gk_pool_take(pool, (size_t)n, sizeof *at->h);
 }
 
 static void layout(gk_model *m, gk_pool *pool)
 {
-    const size_t p = (size_t)m->p, square = 4 * p * p;
+    const size_t p = (size_t)m->p, square = (size_t)m->d * (size_t)m->d;
     m->metric = gk_pool_take(pool, square, sizeof(double));
     m->alpha = gk_pool_take(pool, (size_t)m->n * p, sizeof(double));
     m->fallen_back = gk_pool_take(pool, 1, sizeof(int64_t));
@@ -69,28 +69,26 @@ static void layout(gk_model *m, gk_pool *pool)
     m->scratch = gk_pool_take(pool, square, sizeof(double));
     m->row = gk_pool_take(pool, (size_t)m->n_cells, sizeof(double));
     m->best = gk_pool_take(pool, (size_t)m->n_cells, sizeof *m->best);
-    layout_points(&m->by_x, m->n, m->p, pool);
+    layout_points(&m->by_x, m->n, m->px, pool);
     layout_points(&m->by_y, m->n, m->p, pool);
     gk_rfm_kernel_layout(&m->tables, pool);
     m->solver->layout(m, pool);
 }
 
-/* Both orders of the training cells, by counting; split->train ascends in x*p + y, so it is the order by x. */
+/* Both orders of the training cells, by counting; split->learn ascends in x*p + y, so it is the order by x. */
 static void place_points(gk_model *m)
 {
     const int p = m->p, n = m->n;
     gk_rfm_points *bx = &m->by_x, *by = &m->by_y;
     for (int i = 0; i < n; i++) {
-        bx->x[i] = m->split->train[i] / p;
-        bx->y[i] = m->split->train[i] % p;
+        bx->x[i] = m->split->learn[i] / p;
+        bx->y[i] = m->split->learn[i] % p;
         bx->from[i] = i;
         bx->start[bx->x[i] + 1]++;
         by->start[bx->y[i] + 1]++;
     }
-    for (int a = 0; a < p; a++) {
-        bx->start[a + 1] += bx->start[a];
-        by->start[a + 1] += by->start[a];
-    }
+    for (int a = 0; a < m->px; a++) bx->start[a + 1] += bx->start[a];
+    for (int a = 0; a < p; a++) by->start[a + 1] += by->start[a];
     for (int i = 0; i < n; i++) { /* start[y] walks to the end of its segment, that is to the start of the next */
         const int to = by->start[bx->y[i]]++;
         by->x[to] = bx->x[i];
@@ -121,7 +119,7 @@ static const gk_rfm_solver *choose(const gk_model *m, const gk_config *config)
 {
     const bool grid = m->kernel == GK_RFM_QUADRATIC || m->kernel == GK_RFM_GENERAL;
     const gk_rfm_solver *iterative = grid ? &gk_rfm_cg : &gk_rfm_radial_cg;
-    if (gk_config_is(config, "solver", "cholesky")) return &gk_rfm_cholesky;
+    if (m->px > m->p || gk_config_is(config, "solver", "cholesky")) return &gk_rfm_cholesky;
     if (gk_config_is(config, "solver", "cg")) return iterative;
     const double work = grid ? gk_rfm_cg_work(m->p) : gk_rfm_radial_work(m->n, m->p);
     return work < gk_rfm_dense_work(m->n, m->p) ? iterative : &gk_rfm_cholesky;
@@ -163,21 +161,35 @@ static int take_memory(gk_model *m)
 static int first_metric(gk_model *m, const gk_config *config)
 {
     if (gk_config_is(config, "features", "identity")) {
-        for (int i = 0; i < 2 * m->p; i++) m->metric[(size_t)i * 2 * (size_t)m->p + (size_t)i] = 1;
+        for (int i = 0; i < m->d; i++) m->metric[(size_t)i * (size_t)m->d + (size_t)i] = 1;
         return GK_OK;
     }
     return gk_task_features(m->metric, &m->split->task, gk_config_is(config, "features", "circulant_control"),
                             (uint64_t)gk_config_int(config, "feature_seed"), 0.5);
 }
 
+/* Two tasks at once take the dense solver and start from the identity. */
+static int check_two(const gk_config *config)
+{
+    if (gk_config_is(config, "solver", "cg"))
+        return gk_error(GK_USAGE, "solver = cg does not know second_op; take solver = cholesky or auto");
+    if (gk_config_is(config, "features", "identity")) return GK_OK;
+    return gk_error(GK_USAGE, "features = %s does not know second_op; take features = identity",
+                    gk_config_text(config, "features"));
+}
+
 static int rfm_init(gk_model **out, const gk_config *config, const gk_split *split)
 {
+    int code = split->two ? check_two(config) : GK_OK;
+    if (code != GK_OK) return code;
     gk_model *m = gk_calloc(1, sizeof *m);
     if (!m) return GK_FAILED;
     m->split = split;
     m->p = split->task.p;
-    m->n = split->n_train;
-    m->n_cells = m->p * m->p;
+    m->px = split->two ? 2 * m->p : m->p;
+    m->d = split->two ? 2 * m->p + 1 : 2 * m->p;
+    m->n = split->n_learn;
+    m->n_cells = m->px * m->p;
     m->threads = (int)gk_config_int(config, "threads");
     if (m->threads == 0) m->threads = omp_get_num_procs();
     m->kernel = kernel_of(config);
@@ -186,10 +198,10 @@ static int rfm_init(gk_model **out, const gk_config *config, const gk_split *spl
     m->power = gk_config_real(config, "agop_power");
     m->tolerance = gk_config_real(config, "solver_tolerance");
     m->centering = gk_config_is(config, "centering", "on");
-    m->tables = (gk_rfm_tables){.kernel = m->kernel, .bandwidth = m->bandwidth, .p = m->p};
+    m->tables = (gk_rfm_tables){.kernel = m->kernel, .bandwidth = m->bandwidth, .p = m->p, .px = m->px};
     m->chosen = m->solver = choose(m, config);
     m->may_fall_back = gk_config_is(config, "solver", "auto");
-    int code = take_memory(m);
+    code = take_memory(m);
     if (code != GK_OK) {
         rfm_free(m);
         return code;
@@ -273,7 +285,7 @@ static int agop_known(gk_model *m)
     prepare(m);
     code = m->solver->moments(m);
     if (code != GK_OK) return code;
-    const int d = 2 * m->p;
+    const int d = m->d;
     const double s = gk_rfm_kernel_scale(&m->tables);
     gk_gemm(false, false, d, d, d, s * s / m->n, m->metric, d, m->agop, d, 0, m->scratch, d);
     gk_gemm(false, false, d, d, d, 1, m->scratch, d, m->metric, d, 0, m->agop, d);
@@ -321,9 +333,9 @@ static int rfm_score(gk_model *m, const int32_t *cells, int n, gk_score *out)
  * faster), end the run: nothing more can be learnt from them. */
 static int next_metric(gk_model *m)
 {
-    int code = gk_sym_power(m->metric, m->agop, 2 * m->p, m->power);
+    int code = gk_sym_power(m->metric, m->agop, m->d, m->power);
     if (code != GK_OK) return code;
-    const double mean = gk_trace(m->metric, 2 * m->p) / (2 * m->p);
+    const double mean = gk_trace(m->metric, m->d) / m->d;
     const bool radial = gk_rfm_kernel_radial(&m->tables);
     if (mean > 1e-100 && mean < 1e100 && (radial || m->ridge <= 1e20 * mean * mean)) return GK_OK;
     return gk_error(
@@ -335,7 +347,7 @@ static int next_metric(gk_model *m)
 
 static int rfm_step(gk_model *m, double *train_loss)
 {
-    const size_t square = 4 * (size_t)m->n_cells;
+    const size_t square = (size_t)m->d * (size_t)m->d;
     int code = agop_known(m);
     if (code != GK_OK) return code;
     memcpy(m->previous, m->metric, square * sizeof *m->metric);
@@ -352,7 +364,7 @@ static int rfm_step(gk_model *m, double *train_loss)
     }
     gk_score score;
     if (!train_loss) return GK_OK;
-    code = rfm_score(m, m->split->train, m->n, &score);
+    code = rfm_score(m, m->split->learn, m->n, &score);
     *train_loss = score.loss;
     return code;
 }
@@ -369,7 +381,7 @@ static int rfm_predict(gk_model *m, const int32_t *cells, int n, double *out)
 static int rfm_tensors(gk_model *m, gk_tensor_set set, gk_tensor *out)
 {
     if (set == GK_GRADIENTS) return 0;
-    out[0] = (gk_tensor){"M", GK_F64, 2, {2 * m->p, 2 * m->p}, m->metric};
+    out[0] = (gk_tensor){"M", GK_F64, 2, {m->d, m->d}, m->metric};
     out[1] = (gk_tensor){"alpha", GK_F64, 2, {m->n, m->p}, m->alpha};
     out[2] = (gk_tensor){"fallen_back", GK_I64, 1, {1}, m->fallen_back};
     return set == GK_STATE ? 3 : 2;
@@ -394,16 +406,16 @@ static int rfm_feature_size(gk_model *m, const char *kind)
 
 static int rfm_feature(gk_model *m, const char *kind, double *out)
 {
-    const size_t bytes = 4 * (size_t)m->p * (size_t)m->p * sizeof *out;
+    const int size = 2 * m->p; /* the coordinate of the task stays out: it has no place in a circulant structure */
     if (strcmp(kind, "metric") == 0) {
-        memcpy(out, m->metric, bytes);
+        gk_block(out, m->metric, m->d, 0, size, 0, size);
         return GK_OK;
     }
     if (strcmp(kind, "agop") != 0) {
         return gk_error(GK_NOTFOUND, "rfm has no feature matrix '%s'; it has agop and metric", kind);
     }
     int code = agop_known(m);
-    if (code == GK_OK) memcpy(out, m->agop, bytes);
+    if (code == GK_OK) gk_block(out, m->agop, m->d, 0, size, 0, size);
     return code;
 }
 

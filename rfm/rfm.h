@@ -32,11 +32,15 @@ typedef enum gk_rfm_kernel {
     GK_RFM_LAPLACE,
 } gk_rfm_kernel;
 
-/* Training cells in one of two orders: by x (the order of split->train) or by y. Points of one coordinate a are
- * start[a] .. start[a+1]-1 in the order that is sorted by it. */
+/* Training cells in one of two orders: by x (the order of split->learn) or by y. Points of one coordinate a are
+ * start[a] .. start[a+1]-1 in the order that is sorted by it. Two tasks at once add a coordinate t = 0 or 1 to z. For the
+ * tables the first input then ranges over px = 2p letters, x + p t, as it does in the numbers of the cells: with M =
+ * [[A, B, r], [B', C, s], [r', s', h]]
+ *     A~[x + pt, x' + pt'] = A[x,x'] + t r[x'] + t' r[x] + t t' h,   B~[x + pt, y'] = B[x,y'] + t s[y'],
+ * and g is a sum of four entries again. */
 typedef struct gk_rfm_points {
     int n;
-    int32_t *x, *y, *start; /* [n] [n] [p+1] */
+    int32_t *x, *y, *start; /* [n] [n] [letters+1] */
     int32_t *from;          /* [n] index of the point in the order by x */
     double *q, *h;          /* [n] what depends on the point alone, filled by gk_rfm_kernel_prepare */
 } gk_rfm_points;
@@ -45,10 +49,10 @@ typedef struct gk_rfm_points {
 typedef struct gk_rfm_tables {
     gk_rfm_kernel kernel;
     double bandwidth;
-    int p;
+    int p, px;
     bool factored;          /* gaussian: the four exp tables neither overflow nor vanish */
-    double *a, *b, *bt, *c; /* [p,p] blocks of M, or exp tables of them when factored; bt = b' */
-    double *q;              /* [p,p] g(z, z) */
+    double *a, *b, *bt, *c; /* [px,px] [px,p] [p,px] [p,p] blocks of M, or exp tables of them when factored; bt = b' */
+    double *q;              /* [px,p] g(z, z) */
 } gk_rfm_tables;
 
 typedef struct gk_rfm_dense gk_rfm_dense;
@@ -58,7 +62,8 @@ typedef struct gk_rfm_solver gk_rfm_solver;
 
 struct gk_model {
     const gk_split *split;
-    int p, n, n_cells, threads; /* n_cells = p p */
+    int p, n, n_cells, threads; /* n_cells = px p */
+    int px, d;                  /* letters of the first input; d = 2p coordinates, one more with two tasks */
     gk_rfm_kernel kernel;
     double bandwidth, ridge, power, tolerance;
     bool centering;
@@ -69,13 +74,13 @@ struct gk_model {
     bool prepared;      /* the solver's tables are those of the metric */
 
     /* the state: all else follows from it by deterministic functions */
-    double *metric;       /* [2p,2p] M_t */
+    double *metric;       /* [d,d] M_t */
     double *alpha;        /* [n,p], all zero while unsolved */
     int64_t *fallen_back; /* [1] 1 after falling back */
 
-    double *previous;   /* [2p,2p] M_t while step t works on M_{t+1} */
-    double *agop;       /* [2p,2p] G_t */
-    double *scratch;    /* [2p,2p] */
+    double *previous;   /* [d,d] M_t while step t works on M_{t+1} */
+    double *agop;       /* [d,d] G_t */
+    double *scratch;    /* [d,d] */
     double *outputs;    /* [p,n_cells] f on every cell, class by class; NULL when the solver keeps float32 */
     float *outputs_f32; /* the same, or NULL */
     double *row;        /* [n_cells] */
@@ -148,10 +153,17 @@ void gk_rfm_predict_cells(gk_model *m, const int32_t *cells, int count, gk_rfm_r
 /* |y - (K + ridge) alpha|^2 of one class, from the outputs on the training cells. */
 double gk_rfm_residual_sq(const gk_model *m, int class);
 
+/* ---- two_tasks.c: the moments of moments.h with a coordinate for the task, for the dense solver ---- */
+
+typedef struct gk_rfm_two_desk gk_rfm_two_desk;
+gk_rfm_two_desk *gk_rfm_two_layout(const gk_model *m, gk_pool *pool);
+/* S [d,d] into m->agop. */
+void gk_rfm_two_moments(gk_model *m, gk_rfm_two_desk *desks);
+
 /* ---- kernel.c ---- */
 
 void gk_rfm_kernel_layout(gk_rfm_tables *t, gk_pool *pool);
-/* Fills the tables and the points' q and h from M [2p,2p]. */
+/* Fills the tables and the points' q and h from M [d,d]. */
 void gk_rfm_kernel_prepare(gk_rfm_tables *t, const double *metric, gk_rfm_points *by_x, gk_rfm_points *by_y);
 /* out [count]: k(z, z_i) for z = (x, y) and the points first .. first+count-1 of an order. */
 void gk_rfm_kernel_values(const gk_rfm_tables *t, int x, int y, const gk_rfm_points *at, int first, int count,

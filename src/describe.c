@@ -11,6 +11,12 @@ static const gk_metric_name of_loop[] = {
     {"test_loss", "loss", "mean training loss on the test cells"},
     {"test_accuracy", "1", "share of test cells whose largest class output is the label"},
     {"test_correct_loss", "loss", "loss of the correct class alone on the test cells"},
+    {"second_train_loss", "loss", "train_loss of the second of two tasks (second_op)"},
+    {"second_train_accuracy", "1", "train_accuracy of the second of two tasks"},
+    {"second_train_correct_loss", "loss", "train_correct_loss of the second of two tasks"},
+    {"second_test_loss", "loss", "test_loss of the second of two tasks"},
+    {"second_test_accuracy", "1", "test_accuracy of the second of two tasks"},
+    {"second_test_correct_loss", "loss", "test_correct_loss of the second of two tasks"},
     {"solve_residual", "1", "measured relative residual |K alpha - Y| / |Y| of the kernel solve, in double"},
     {"solver_iterations", "1", "iterations of the iterative kernel solver"},
     {0}};

@@ -31,6 +31,8 @@ const gk_measure *const gk_measures[] = {
 
 const gk_key gk_shared_keys[] = {
     {"op", GK_KEY_TEXT, "add", 0, 0, NULL, "operation: add, sub, mul, div or a polynomial in x and y such as x^2+x*y+y^2"},
+    {"second_op", GK_KEY_TEXT, "", 0, 0, NULL,
+     "another operation to learn at once, told by one more input coordinate; its pairs and their parts are op's (mlp, rfm)"},
     {"p", GK_KEY_INT, "61", 2, 1009, NULL, "modulus; mul, div and discrete logarithms need a prime"},
     {"train_fraction", GK_KEY_REAL, "0.5", 0, 1, NULL, "share of the defined pairs that is trained on"},
     {"split_seed", GK_KEY_INT, "0", 0, 9007199254740992.0, NULL, "seed of the split"},
@@ -93,11 +95,19 @@ int gk_registry_check_measures(const gk_config *config)
     return GK_OK;
 }
 
+int gk_registry_second(gk_split *split, const gk_config *config)
+{
+    const char *op = gk_config_text(config, "second_op");
+    const int code = op[0] ? gk_split_second(split, op) : GK_OK;
+    if (code != GK_OK) gk_split_free(split);
+    return code;
+}
+
 int gk_registry_split(gk_split *split, const gk_config *config)
 {
     const char *op = gk_config_text(config, "op"), *file = gk_config_text(config, "split_file");
     const int p = (int)gk_config_int(config, "p");
-    if (file[0]) return gk_split_read(split, file, op, p);
-    return gk_split_make(split, op, p, gk_config_real(config, "train_fraction"),
+    int code = file[0] ? gk_split_read(split, file, op, p) : gk_split_make(split, op, p, gk_config_real(config, "train_fraction"),
                          (uint64_t)gk_config_int(config, "split_seed"), gk_config_text(config, "split_generator"));
+    return code == GK_OK ? gk_registry_second(split, config) : code;
 }

@@ -60,6 +60,7 @@ int gk_revive_fresh(gk_store *store, const gk_run_row *row, gk_revived *out)
     if (code != GK_OK) return code;
     if ((code = gk_store_get_config(store, row->id, &out->config)) != GK_OK) goto free_config;
     if ((code = restore_split(store, row->split_id, &out->split)) != GK_OK) goto free_config;
+    if ((code = gk_registry_second(&out->split, &out->config)) != GK_OK) goto free_config;
     code = GK_FAILED;
     if ((out->method = gk_registry_method(row->method, gk_revive_dtype(&out->config))) &&
         (code = out->method->init(&out->model, &out->config, &out->split)) == GK_OK)

@@ -58,6 +58,20 @@ static int64_t stretch(int64_t since, int64_t step, double accuracy, double leve
     return since < 0 ? step : since;
 }
 
+/* The second of two tasks: its train cells stand behind the first's. */
+static int evaluate_second(loop *l)
+{
+    static const char *const train_names[] = {"second_train_loss", "second_train_accuracy", "second_train_correct_loss"};
+    static const char *const test_names[] = {"second_test_loss", "second_test_accuracy", "second_test_correct_loss"};
+    const gk_split *s = l->split;
+    gk_score score;
+    int code = GK_OK;
+    if (s->n_learn > s->n_train)
+        code = score_part(l, s->learn + s->n_train, s->n_learn - s->n_train, train_names, &score);
+    return code == GK_OK && s->n_second_test > 0 ? score_part(l, s->second_test, s->n_second_test, test_names, &score)
+                                                 : code;
+}
+
 static int evaluate(loop *l)
 {
     static const char *const train_names[] = {"train_loss", "train_accuracy", "train_correct_loss"};
@@ -83,6 +97,7 @@ static int evaluate(loop *l)
         }
         s->held_since = stretch(s->held_since, s->step, test.accuracy, l->stop_at);
     }
+    if (l->split->two && (code = evaluate_second(l)) != GK_OK) return code;
     return l->method->report ? l->method->report(l->model, say_reported, l) : GK_OK;
 }
 

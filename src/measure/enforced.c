@@ -55,6 +55,7 @@ static int compute(gk_probe *probe, const gk_reference *reference, const gk_sink
     const gk_task *t = &probe->split->task;
     const int n = probe->method->tensors(probe->model, GK_WEIGHTS, tensors);
     if (!gk_probe_has_feature(probe, "metric") || !find_metric(tensors, n) || probe->split->n_test == 0) return GK_OK;
+    if (probe->split->two) return GK_OK; /* the projection knows no coordinate of a task */
     if (t->form == GK_FORM_NONE || (t->form == GK_FORM_PRODUCT && !t->dlog)) return GK_OK;
     int32_t *keys = gk_alloc(2 * (size_t)t->p, sizeof *keys);
     if (!keys) return GK_FAILED;

@@ -89,6 +89,8 @@ int gk_split_fill(gk_split *s, const int32_t *train, int n_train)
     }
     free(is_train);
     if (code != GK_OK) return code;
+    s->learn = s->train;
+    s->n_learn = s->n_train;
 
     char *csv = gk_split_csv(s);
     if (!csv) return GK_FAILED;
@@ -183,10 +185,47 @@ char *gk_split_csv(const gk_split *s)
     return csv;
 }
 
+/* The cells of `from` whose label in the second task is known, as that task's cells. */
+static int second_cells(const gk_split *s, int32_t *out, const int32_t *from, int n)
+{
+    const int32_t offset = s->task.p * s->task.p;
+    int kept = 0;
+    for (int i = 0; i < n; i++)
+        if (s->task.labels[offset + from[i]] >= 0) out[kept++] = offset + from[i];
+    return kept;
+}
+
+int gk_split_second(gk_split *s, const char *op)
+{
+    const size_t cells = (size_t)s->task.p * (size_t)s->task.p;
+    gk_task second;
+    int code = gk_task_init(&second, op, s->task.p);
+    if (code != GK_OK) return code;
+    int32_t *labels = realloc(s->task.labels, 2 * cells * sizeof *labels);
+    if (labels) s->task.labels = labels;
+    int32_t *learn = gk_alloc(2 * (size_t)s->n_train, sizeof *learn);
+    s->second_test = gk_alloc((size_t)s->n_test + 1, sizeof *s->second_test);
+    if (labels && learn && s->second_test) {
+        memcpy(labels + cells, second.labels, cells * sizeof *labels);
+        memcpy(learn, s->train, (size_t)s->n_train * sizeof *learn);
+        s->n_learn = s->n_train + second_cells(s, learn + s->n_train, s->train, s->n_train);
+        s->n_second_test = second_cells(s, s->second_test, s->test, s->n_test);
+        s->learn = learn;
+        s->two = true;
+    } else {
+        free(learn);
+        code = gk_error(GK_FAILED, "no memory for a second task");
+    }
+    gk_task_free(&second);
+    return code;
+}
+
 void gk_split_free(gk_split *s)
 {
     if (!s) return;
     gk_task_free(&s->task);
+    if (s->learn != s->train) free(s->learn);
+    free(s->second_test);
     free(s->train);
     free(s->test);
     *s = (gk_split){0};

@@ -211,7 +211,7 @@ same "and the sample deviation" "$(grep -c ',2,100.5,0.7071067811865476,100,101$
 works "the ready query of phase diagrams" sql --csv --file "$here/runs/phase.sql"
 same "counts every network once" "$(sed 1d out | awk -F, '{ n += $6 } END { print n }')" "$(query "SELECT count(*) FROM param WHERE key = 'weight_decay'")"
 works "the ready query of train fractions" sql --csv --file "$here/runs/fraction.sql"
-same "has their mean" "$(grep '^rfm,quadratic,add,13,0.6,' out | cut -d, -f6-9)" "4,0,0,0"
+same "has their mean" "$(grep '^rfm,quadratic,identity,add,13,0.6,' out | cut -d, -f7-10)" "4,0,0,0"
 works "the ready query of key frequencies" sql --csv --file "$here/runs/key_frequencies.sql"
 same "lists them as the event does" "$(grep ',m/store=final,' out | cut -d, -f5 | tr ' ' ',')" \
     "$(query "SELECT substr(detail, 17, instr(detail, ']') - 17) FROM event WHERE kind = 'key_frequencies' AND run_id = (SELECT id FROM run WHERE name = 'm/store=final')")"
