@@ -173,4 +173,18 @@ ok "enforced.ini runs" "$status"
 same "enforced structure is two iterations ahead" "$(sqlite3 rc.db "
     SELECT min(CASE WHEN name = 'test_accuracy' AND value > .9 THEN step END)
          - min(CASE WHEN name = 'enforced_accuracy' AND value > .9 THEN step END) FROM metrics WHERE run = 'add'")" 2
+gk run "$here/runs/two_tasks.ini" --only add_sub --quiet --db two.db
+ok "two_tasks.ini runs" "$status"
+same "both tasks generalise, and the block has a Toeplitz and a Hankel part" "$(sqlite3 two.db "
+    SELECT min(CASE WHEN name LIKE '%test_accuracy' THEN value > .95 ELSE value > .15 END) || ' of ' || count(*)
+    FROM latest_metrics
+    WHERE name IN ('test_accuracy', 'second_test_accuracy', 'circulance', 'circulance_control')")" "1 of 4"
+gk run "$here/runs/two_tasks.ini" --only machine --quiet --db two.db
+ok "a machine of two tasks runs" "$status"
+works "its checkpoints are measured" measure machine --only enforced,structure --db two.db
+works "its checkpoint goes out" export machine --format safetensors -o two.safetensors --db two.db
+works "and comes in" import two.safetensors --method rfm --p 31 --train_fraction 0.8 --second_op '2*x+2*y' --kernel gaussian --quiet --name back --db two.db
+same "with the same accuracy of the second task" "$(sqlite3 two.db "SELECT count(DISTINCT value) || ' ' || count(*) FROM latest_metrics WHERE name = 'second_test_accuracy' AND run IN ('machine', 'back')")" "1 2"
+works "two runs of two tasks are compared" compare machine back --db two.db
+refuses "the transformer refuses a second task" 2 "transformer does not know second_op" train transformer --p 7 --second_op sub --db two.db
 finish
