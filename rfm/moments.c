@@ -1,5 +1,6 @@
 /* moments.c: gradient moments over all pairs of training points, in float32 and float64. */
 #include "moments.h"
+#include "product.h"
 
 #include <omp.h>
 #include <string.h>
@@ -14,6 +15,7 @@ enum {
 #define DESK    gk_moments_desk_f32
 #define GEMM    gk_gemm_f32
 #define GRAM    gk_gram_f32
+#define PRODUCT gk_product_grid_f32
 #define NAME(x) x##_f32
 #include "moments_real.h"
 #undef REAL
@@ -21,6 +23,7 @@ enum {
 #undef DESK
 #undef GEMM
 #undef GRAM
+#undef PRODUCT
 #undef NAME
 
 #define REAL    double
@@ -28,5 +31,6 @@ enum {
 #define DESK    gk_moments_desk_f64
 #define GEMM    gk_gemm
 #define GRAM    gk_gram
+#define PRODUCT gk_product_grid_f64
 #define NAME(x) x##_f64
 #include "moments_real.h"

@@ -4,7 +4,7 @@
 #ifndef GK_RFM_MOMENTS_H
 #define GK_RFM_MOMENTS_H
 
-#include "rfm.h"
+#include "grid.h"
 
 #define GK_MOMENTS_DECLARE(real, suffix)                                                                               \
     typedef struct gk_moments_desk_##suffix { /* what one thread works in */                                           \
@@ -14,7 +14,7 @@
         real *product;                        /* [2p,2p] */                                                            \
     } gk_moments_desk_##suffix;                                                                                        \
     typedef struct gk_moments_##suffix {                                                                               \
-        real *alpha_x, *alpha_y;         /* [n,p] in the orders by x and by y */                                       \
+        real *alpha_x, *alpha_y;         /* [n,stride of a grid] in the orders by x and by y */                         \
         double *tau;                     /* [n,p] */                                                                   \
         double *row_sums;                /* [n] of R */                                                                \
         double *mean;                    /* [2p,p] of w_c(j) over the training points */                               \

@@ -1,11 +1,12 @@
-/* moments_real.h: the body of moments.c for one number type: REAL, GEMM, WORK, DESK and NAME(x) are set by the
- * includer. */
+/* moments_real.h: the body of moments.c for one number type: REAL, GEMM, GRAM, PRODUCT, WORK, DESK and NAME(x) are
+ * set by the includer. */
 
 void NAME(gk_moments_layout)(const gk_model *m, WORK *w, gk_pool *pool)
 {
     const size_t n = (size_t)m->n, p = (size_t)m->p, threads = (size_t)m->threads;
-    w->alpha_x = gk_pool_take(pool, n * p, sizeof(REAL));
-    w->alpha_y = gk_pool_take(pool, n * p, sizeof(REAL));
+    const size_t stride = (size_t)gk_grid_stride(m->p);
+    w->alpha_x = gk_pool_take(pool, n * stride, sizeof(REAL));
+    w->alpha_y = gk_pool_take(pool, n * stride, sizeof(REAL));
     w->tau = gk_pool_take(pool, n * p, sizeof(double));
     w->row_sums = gk_pool_take(pool, n, sizeof(double));
     w->mean = gk_pool_take(pool, 2 * p * p, sizeof(double));
@@ -51,7 +52,7 @@ static void NAME(first_pass)(gk_model *m, WORK *w)
             const int count = n - first < ROWS ? n - first : ROWS;
             NAME(make_rows)(m, desk, &m->by_x, first, count, w->row_sums);
             if (!radial) continue;
-            GEMM(false, false, count, p, n, -1, desk->rows, n, w->alpha_x, p, 0, desk->planes, p);
+            GEMM(false, false, count, p, n, -1, desk->rows, n, w->alpha_x, gk_grid_stride(p), 0, desk->planes, p);
             double *tau = w->tau + (size_t)first * (size_t)p;
             for (size_t i = 0; i < (size_t)count * (size_t)p; i++) tau[i] = (double)desk->planes[i];
         }
@@ -96,13 +97,14 @@ static void NAME(sum_segments)(const gk_model *m, const gk_rfm_points *at, const
                                int count, REAL *planes)
 {
     const int n = m->n, p = m->p;
+    const size_t stride = (size_t)gk_grid_stride(p);
     for (int a = 0; a < p; a++) {
         const int first = at->start[a], width = at->start[a + 1] - first;
         REAL *plane = planes + (size_t)a * ROWS * (size_t)p;
         if (width == 0)
             memset(plane, 0, (size_t)count * (size_t)p * sizeof *plane);
         else
-            GEMM(false, false, count, p, width, 1, rows + first, n, alpha + (size_t)first * (size_t)p, p, 0, plane, p);
+            PRODUCT(false, count, p, width, rows + first, n, alpha + (size_t)first * stride, (int)stride, false, plane, p);
     }
 }
 
@@ -144,11 +146,11 @@ static void NAME(add_block)(const gk_model *m, const WORK *w, DESK *desk, int fi
 
 void NAME(gk_moments_find)(gk_model *m, WORK *w, const double *row_sums)
 {
-    const size_t n = (size_t)m->n, p = (size_t)m->p, square = 4 * p * p;
+    const size_t n = (size_t)m->n, p = (size_t)m->p, square = 4 * p * p, stride = (size_t)gk_grid_stride(m->p);
     for (size_t i = 0; i < n; i++) {
         const double *from = m->alpha + (size_t)m->by_y.from[i] * p;
-        for (size_t c = 0; c < p; c++) w->alpha_x[i * p + c] = (REAL)m->alpha[i * p + c];
-        for (size_t c = 0; c < p; c++) w->alpha_y[i * p + c] = (REAL)from[c];
+        for (size_t c = 0; c < p; c++) w->alpha_x[i * stride + c] = (REAL)m->alpha[i * p + c];
+        for (size_t c = 0; c < p; c++) w->alpha_y[i * stride + c] = (REAL)from[c];
     }
     if (row_sums && m->kernel == GK_RFM_GAUSSIAN)
         NAME(take_known)(m, w, row_sums);

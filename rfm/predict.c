@@ -18,7 +18,7 @@ void gk_rfm_predict_cells(gk_model *m, const int32_t *cells, int count, gk_rfm_r
             const int cell = cells[first + j];
             gk_rfm_kernel_values(&m->tables, cell / p, cell % p, &m->by_x, 0, n, rows + (size_t)j * (size_t)n);
         }
-        gk_product_f64(some, p, n, rows, n, w->packed, product, p);
+        gk_product_f64(false, some, p, n, rows, n, w->packed, n, 0, product, p);
         for (int j = 0; j < some; j++) {
             double *to = m->outputs + cells[first + j];
             for (int c = 0; c < p; c++) to[(size_t)c * (size_t)m->n_cells] = product[j * p + c];

@@ -61,9 +61,11 @@ static bool have_avx512(void)
         const size_t row = (size_t)n;                                                                                  \
         memcpy(packed + (size_t)first * row, b + (size_t)first * row, (size_t)(last - first) * row * sizeof *packed);  \
     }                                                                                                                  \
-    void gk_product_##suffix(int m, int n, int k, const real *a, int lda, const real *packed, real *c, int ldc)        \
+    void gk_product_##suffix(bool ta, int m, int n, int k, const real *a, int lda, const real *packed, int all,        \
+                             int begin, real *c, int ldc)                                                              \
     {                                                                                                                  \
-        gemm(false, false, m, n, k, 1, a, lda, packed, n, 0, c, ldc);                                                  \
+        (void)all;                                                                                                     \
+        gemm(ta, false, m, n, k, 1, a, lda, packed + (size_t)begin * (size_t)n, n, 0, c, ldc);                         \
     }                                                                                                                  \
     void gk_product_grid_##suffix(bool ta, int m, int n, int k, const real *a, int lda, const real *b, int ldb,        \
                                   bool add, real *c, int ldc)                                                          \

@@ -12,11 +12,13 @@ size_t gk_product_size_f64(int k, int n);
 /* packed = rows first .. last-1 of B [k,n], row length n; pieces of it may be packed by different threads. */
 void gk_product_pack_f32(int k, int n, const float *b, int first, int last, float *packed);
 void gk_product_pack_f64(int k, int n, const double *b, int first, int last, double *packed);
-/* C [m,n] = A [m,k] B; lda, ldc row lengths. */
-void gk_product_f32(int m, int n, int k, const float *a, int lda, const float *packed, float *c, int ldc);
-void gk_product_f64(int m, int n, int k, const double *a, int lda, const double *packed, double *c, int ldc);
+/* C [m,n] = op(A) B for the rows begin .. begin+k-1 of a packed B of `all` rows; lda, ldc row lengths. */
+void gk_product_f32(bool ta, int m, int n, int k, const float *a, int lda, const float *packed, int all, int begin,
+                    float *c, int ldc);
+void gk_product_f64(bool ta, int m, int n, int k, const double *a, int lda, const double *packed, int all, int begin,
+                    double *c, int ldc);
 
-/* C [m,n] (+)= op(A) B for a B [k,n] and a C whose rows begin at whole vectors of 64 bytes; columns from n on stay. */
+/* C [m,n] (+)= op(A) B for a B [k,n] whose rows are whole vectors of 64 bytes; columns of C from n on stay. */
 void gk_product_grid_f32(bool ta, int m, int n, int k, const float *a, int lda, const float *b, int ldb, bool add,
                          float *c, int ldc);
 void gk_product_grid_f64(bool ta, int m, int n, int k, const double *a, int lda, const double *b, int ldb, bool add,

@@ -67,67 +67,69 @@ AVX512 static inline __attribute__((always_inline)) void NAME(tile)(int rows, in
 
 #define TILE(rows, vectors)                                                                                            \
     case 8 * (rows) + (vectors):                                                                                       \
-        NAME(tile)(rows, vectors, depth, from, row, step, b, ldb, c, ldc, columns, add);                               \
+        NAME(tile)(rows, vectors, depth, a, row, step, b, ldb, c, ldc, columns, add);                                  \
         break
 
-/* One panel against all m rows of A. */
-AVX512 static void NAME(panel_product)(int m, int depth, const REAL *a, size_t row, size_t step, const REAL *b,
-                                       size_t ldb, int columns, REAL *c, size_t ldc, bool add)
+/* `rows` rows of A against one panel. */
+AVX512 static void NAME(tile_of)(int rows, int depth, const REAL *a, size_t row, size_t step, const REAL *b, size_t ldb,
+                                 REAL *c, size_t ldc, int columns, bool add)
 {
-    const int vectors = (columns + LANES - 1) / LANES;
-    for (int at = 0; at < m;) {
-        const int rows = m - at >= ROWS ? ROWS : m - at >= SOME_ROWS ? SOME_ROWS : 1;
-        const REAL *from = a + (size_t)at * row;
-        switch (8 * rows + vectors) {
-            TILE(ROWS, 4);
-            TILE(ROWS, 3);
-            TILE(ROWS, 2);
-            TILE(ROWS, 1);
-            TILE(SOME_ROWS, 4);
-            TILE(SOME_ROWS, 3);
-            TILE(SOME_ROWS, 2);
-            TILE(SOME_ROWS, 1);
-            TILE(1, 4);
-            TILE(1, 3);
-            TILE(1, 2);
-            TILE(1, 1);
-        }
-        at += rows;
-        c += (size_t)rows * ldc;
+    switch (8 * rows + (columns + LANES - 1) / LANES) {
+        TILE(ROWS, 4);
+        TILE(ROWS, 3);
+        TILE(ROWS, 2);
+        TILE(ROWS, 1);
+        TILE(SOME_ROWS, 4);
+        TILE(SOME_ROWS, 3);
+        TILE(SOME_ROWS, 2);
+        TILE(SOME_ROWS, 1);
+        TILE(1, 4);
+        TILE(1, 3);
+        TILE(1, 2);
+        TILE(1, 1);
     }
 }
 #undef TILE
 
-void NAME(gk_product)(int m, int n, int k, const REAL *a, int lda, const REAL *packed, REAL *c, int ldc)
+/* C [m,n] (+)= A [m,k] B. B's rows are ldb apart or, with ldb 0, packed in panels of `all` rows, of which k from `begin`
+ * on are meant. In stretches of DEPTH rows, and of A, the larger factor, each number is read once, by all panels. */
+AVX512 static void NAME(multiply)(bool ta, int m, int n, int k, const REAL *a, size_t lda, const REAL *b, size_t ldb,
+                                  int all, int begin, bool add, REAL *c, size_t ldc)
 {
     const int width = VECTORS * LANES;
-    if (!have_avx512()) {
-        GEMM(false, false, m, n, k, 1, a, lda, packed, n, 0, c, ldc);
-        return;
-    }
+    const size_t row = ta ? 1 : lda, step = ta ? lda : 1;
     for (int from = 0; from < k; from += DEPTH) {
         const int depth = k - from < DEPTH ? k - from : DEPTH;
-        for (int first = 0; first < n; first += width) {
-            const int columns = n - first < width ? n - first : width, padded = (columns + LANES - 1) / LANES * LANES;
-            NAME(panel_product)
-            (m, depth, a + from, (size_t)lda, 1, packed + (size_t)first * (size_t)k + (size_t)from * (size_t)padded,
-             (size_t)padded, columns, c + first, (size_t)ldc, from > 0);
+        const size_t line = (size_t)(begin + from);
+        for (int at = 0, rows; at < m; at += rows) {
+            rows = m - at >= ROWS ? ROWS : m - at >= SOME_ROWS ? SOME_ROWS : 1;
+            for (int first = 0; first < n; first += width) {
+                const int columns = n - first < width ? n - first : width;
+                const size_t padded = (size_t)((columns + LANES - 1) / LANES * LANES);
+                const REAL *panel =
+                    ldb ? b + line * ldb + first : b + (size_t)first * (size_t)all + line * padded;
+                NAME(tile_of)
+                (rows, depth, a + (size_t)at * row + (size_t)from * step, row, step, panel, ldb ? ldb : padded,
+                 c + (size_t)at * ldc + first, ldc, columns, add || from > 0);
+            }
         }
     }
+}
+
+void NAME(gk_product)(bool ta, int m, int n, int k, const REAL *a, int lda, const REAL *packed, int all, int begin,
+                      REAL *c, int ldc)
+{
+    if (have_avx512())
+        NAME(multiply)(ta, m, n, k, a, (size_t)lda, packed, 0, all, begin, false, c, (size_t)ldc);
+    else
+        GEMM(ta, false, m, n, k, 1, a, lda, packed + (size_t)begin * (size_t)n, n, 0, c, ldc);
 }
 
 void NAME(gk_product_grid)(bool ta, int m, int n, int k, const REAL *a, int lda, const REAL *b, int ldb, bool add,
                            REAL *c, int ldc)
 {
-    const int width = VECTORS * LANES;
-    if (!have_avx512()) {
+    if (have_avx512())
+        NAME(multiply)(ta, m, n, k, a, (size_t)lda, b, (size_t)ldb, 0, 0, add, c, (size_t)ldc);
+    else
         GEMM(ta, false, m, n, k, 1, a, lda, b, ldb, add ? 1 : 0, c, ldc);
-        return;
-    }
-    for (int first = 0; first < n; first += width) {
-        const int columns = n - first < width ? n - first : width;
-        NAME(panel_product)
-        (m, k, a, ta ? 1 : (size_t)lda, ta ? (size_t)lda : 1, b + first, (size_t)ldb, columns, c + first, (size_t)ldc,
-         add);
-    }
 }

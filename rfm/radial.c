@@ -33,7 +33,7 @@ static void radial_layout(gk_model *m, gk_pool *pool)
         *squares[i] = gk_pool_take(pool, 4 * p * p, sizeof(double));
     double **sums[] = {&d->zy, &d->sums, &d->v};
     for (size_t i = 0; i < sizeof sums / sizeof *sums; i++) *sums[i] = gk_pool_take(pool, 2 * p * p, sizeof(double));
-    d->t = gk_pool_take(pool, 2 * p * p, sizeof(float));
+    d->t = gk_pool_take(pool, 2 * p * (size_t)gk_grid_stride(m->p), sizeof(float));
     double **classes[] = {&d->size, &d->before, &d->energy, &d->goal, &d->a, &d->b};
     for (size_t i = 0; i < sizeof classes / sizeof *classes; i++) *classes[i] = gk_pool_take(pool, p, sizeof(double));
     d->iterations = gk_pool_take(pool, p, sizeof *d->iterations);
@@ -66,25 +66,27 @@ static void radial_prepare(gk_model *m)
 
 /* ---- conjugate gradients on all classes ---- */
 
-/* After a new q: its packed form, and t = S^+ E'q. */
+/* After a new q: its packed form, and t = -S^+ E'q. */
 static void see_coarse(gk_model *m)
 {
     gk_rfm_radial *d = m->radial;
-    const size_t count = 2 * (size_t)m->p * (size_t)m->p;
+    const size_t row = (size_t)m->p, count = 2 * row * row, stride = (size_t)gk_grid_stride(m->p);
     const int side = 2 * m->p, p = m->p;
 #pragma omp parallel for num_threads(m->threads) schedule(static, 1)
     for (int piece = 0; piece < m->threads; piece++) {
         const int first = gk_radial_first(m, piece), some = gk_radial_first(m, piece + 1) - first;
         gk_product_pack_f32(m->n, p, d->q, first, first + some, d->packed);
-        gk_gemm_f32(true, false, side, p, some, 1, d->e + (size_t)first * (size_t)side, side,
-                    d->q + (size_t)first * (size_t)p, p, 0, d->desks[piece].sums, p);
+        gk_product_f32(true, side, p, some, d->e + (size_t)first * (size_t)side, side, d->packed, m->n, first,
+                       d->desks[piece].sums, p);
     }
     memset(d->sums, 0, count * sizeof *d->sums);
     for (int piece = 0; piece < m->threads; piece++) {
         for (size_t i = 0; i < count; i++) d->sums[i] += (double)d->desks[piece].sums[i];
     }
     gk_radial_multiply(m, d->s_inverse, d->sums, p, d->v);
-    for (size_t i = 0; i < count; i++) d->t[i] = (float)d->v[i];
+    for (size_t a = 0; a < 2 * row; a++) {
+        for (size_t c = 0; c < row; c++) d->t[a * stride + c] = (float)-d->v[a * row + c];
+    }
 }
 
 /* kq = (K^ + ridge - E S^+ E') q; energy = q'kq. */
@@ -101,8 +103,9 @@ static void apply(gk_model *m)
         double *dots = d->desks[piece].of_class;
         const int some = (int)(last - first);
         float *to = d->kq + first * row;
-        gk_product_f32(some, p, n, d->kernel + first * (size_t)n, n, d->packed, to, p);
-        gk_gemm_f32(false, false, some, p, side, -1, d->e + first * (size_t)side, side, d->t, p, 1, to, p);
+        gk_product_f32(false, some, p, n, d->kernel + first * (size_t)n, n, d->packed, n, 0, to, p);
+        gk_product_grid_f32(false, some, p, side, d->e + first * (size_t)side, side, d->t, gk_grid_stride(p), true, to,
+                            p);
         memset(dots, 0, row * sizeof *dots);
         for (size_t i = first; i < last; i++) {
             float *kq = d->kq + i * row;
@@ -205,13 +208,15 @@ static void reduce_right_hand_side(gk_model *m)
 {
     gk_rfm_radial *d = m->radial;
     const int p = m->p, side = 2 * p;
-    const size_t count = 2 * (size_t)p * (size_t)p;
+    const size_t row = (size_t)p, count = 2 * row * row, stride = (size_t)gk_grid_stride(p);
     gk_radial_project_f32(m, d->r);
     memcpy(d->zy, d->sums, count * sizeof *d->zy);
     gk_radial_add_f32(m, -1, d->v, d->r);
     gk_radial_multiply(m, d->s_inverse, d->zy, p, d->v);
-    for (size_t i = 0; i < count; i++) d->t[i] = (float)d->v[i];
-    gk_gemm_f32(false, false, m->n, p, side, -1, d->e, side, d->t, p, 1, d->r, p);
+    for (size_t a = 0; a < 2 * row; a++) {
+        for (size_t c = 0; c < row; c++) d->t[a * stride + c] = (float)-d->v[a * row + c];
+    }
+    gk_product_grid_f32(false, m->n, p, side, d->e, side, d->t, (int)stride, true, d->r, p);
 }
 
 /* The start: what the old coefficients have beside Z, each class times the factor that minimises its energy, goes to u.

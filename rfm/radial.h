@@ -37,7 +37,7 @@ struct gk_rfm_radial {
     double *s_inverse;     /* [2p,2p] S^+ */
     double *f, *work;      /* [2p,2p] (Z'Z)^+ Z'KZ (Z'Z)^+ */
     double *zy, *sums, *v; /* [2p,p] Z'y of the right-hand side, and sums and what comes of them */
-    float *t;              /* [2p,p] */
+    float *t;              /* [2p,stride] what E is multiplied by, rows as those of a grid */
     double *size, *before, *energy, *goal, *a,
         *b;                /* [p] numbers of a class: |r|^2, q'Kq, what |r| must come to, factors */
     int *iterations;       /* [p] */

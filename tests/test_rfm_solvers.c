@@ -203,36 +203,51 @@ static void threads_do_not_change_a_bit(void **state)
     for (int k = 0; k < 3; k++) free(m[k]);
 }
 
-/* The product that does not copy its large factor, at every width and remainder, against the BLAS; and without AVX-512.
- */
-static void product_is_that_of_blas(void **state)
+/* One product in both number types, of a packed B and of one whose rows are padded as a grid's, where A is transposed or
+ * not and only the rows begin .. begin+k-1 of a taller B count. */
+static void check_product(int m, int n, int k, bool ta, int begin, uint64_t seed)
+{
+    const int all = begin + k + 3, ld = ta ? m + 2 : k + 2, stride = (n + 15) / 16 * 16, lines = ta ? k : m;
+    const size_t size_a = (size_t)(lines * ld), size_b = (size_t)(all * n), size_c = (size_t)(m * n);
+    double *a = gk_alloc(size_a, 8), *b = gk_alloc(size_b, 8), *c = gk_alloc(size_c, 8), *want = gk_alloc(size_c, 8);
+    double *packed = gk_alloc(gk_product_size_f64(all, n), 8), *grid = gk_calloc((size_t)(all * stride), 8);
+    float *a32 = gk_alloc(size_a, 4), *b32 = gk_alloc(size_b, 4), *c32 = gk_alloc(size_c, 4);
+    float *packed32 = gk_alloc(gk_product_size_f32(all, n), 4), *grid32 = gk_calloc((size_t)(all * stride), 4);
+    assert_true(a && b && c && want && packed && grid && a32 && b32 && c32 && packed32 && grid32);
+    gk_random r;
+    gk_random_seed(&r, seed, 7);
+    for (size_t i = 0; i < size_a; i++) a32[i] = (float)(a[i] = gk_random_normal(&r));
+    for (size_t i = 0; i < size_b; i++) b32[i] = (float)(b[i] = gk_random_normal(&r));
+    for (int i = 0; i < all * n; i++) grid32[i / n * stride + i % n] = (float)(grid[i / n * stride + i % n] = b[i]);
+    gk_gemm(ta, false, m, n, k, 1, a, ld, b + begin * n, n, 0, want, n);
+    gk_product_pack_f64(all, n, b, all / 2, all, packed);
+    gk_product_pack_f64(all, n, b, 0, all / 2, packed);
+    gk_product_pack_f32(all, n, b32, 0, all, packed32);
+    for (int form = 1; form <= 3; form++) { /* packed; grid; grid, added to what is there */
+        if (form == 1) {
+            gk_product_f64(ta, m, n, k, a, ld, packed, all, begin, c, n);
+            gk_product_f32(ta, m, n, k, a32, ld, packed32, all, begin, c32, n);
+        } else {
+            gk_product_grid_f64(ta, m, n, k, a, ld, grid + begin * stride, stride, form == 3, c, n);
+            gk_product_grid_f32(ta, m, n, k, a32, ld, grid32 + begin * stride, stride, form == 3, c32, n);
+        }
+        const double times = form == 3 ? 2 : 1;
+        for (size_t i = 0; i < size_c; i++) assert_true(fabs(c[i] - times * want[i]) < 1e-12);
+        for (size_t i = 0; i < size_c; i++) assert_true(fabs((double)c32[i] - times * want[i]) < 1e-3);
+    }
+    void *all_of_it[] = {a, b, c, want, packed, grid, a32, b32, c32, packed32, grid32};
+    for (size_t i = 0; i < sizeof all_of_it / sizeof *all_of_it; i++) free(all_of_it[i]);
+}
+
+/* The products that copy no factor, at every width and remainder, against the BLAS; and without AVX-512. */
+static void products_are_those_of_blas(void **state)
 {
     (void)state;
     static const int sizes[][3] = {{1, 1, 1}, {7, 61, 100}, {13, 113, 600}, {12, 64, 512}, {5, 17, 513}, {31, 199, 40}};
     for (int turn = 0; turn < 2; turn++) {
         for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
-            const int m = sizes[s][0], n = sizes[s][1], k = sizes[s][2];
-            double *a = gk_alloc((size_t)(m * k), 8), *b = gk_alloc((size_t)(k * n), 8),
-                   *c = gk_alloc((size_t)(m * n), 8);
-            double *want = gk_alloc((size_t)(m * n), 8), *packed = gk_alloc(gk_product_size_f64(k, n), 8);
-            float *a32 = gk_alloc((size_t)(m * k), 4), *b32 = gk_alloc((size_t)(k * n), 4),
-                  *c32 = gk_alloc((size_t)(m * n), 4);
-            float *packed32 = gk_alloc(gk_product_size_f32(k, n), 4);
-            assert_true(a && b && c && want && packed && a32 && b32 && c32 && packed32);
-            gk_random r;
-            gk_random_seed(&r, s, 7);
-            for (int i = 0; i < m * k; i++) a32[i] = (float)(a[i] = gk_random_normal(&r));
-            for (int i = 0; i < k * n; i++) b32[i] = (float)(b[i] = gk_random_normal(&r));
-            gk_gemm(false, false, m, n, k, 1, a, k, b, n, 0, want, n);
-            gk_product_pack_f64(k, n, b, k / 2, k, packed);
-            gk_product_pack_f64(k, n, b, 0, k / 2, packed);
-            gk_product_f64(m, n, k, a, k, packed, c, n);
-            gk_product_pack_f32(k, n, b32, 0, k, packed32);
-            gk_product_f32(m, n, k, a32, k, packed32, c32, n);
-            for (int i = 0; i < m * n; i++) assert_true(fabs(c[i] - want[i]) < 1e-12);
-            for (int i = 0; i < m * n; i++) assert_true(fabs((double)c32[i] - want[i]) < 1e-3);
-            void *all[] = {a, b, c, want, packed, a32, b32, c32, packed32};
-            for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
+            check_product(sizes[s][0], sizes[s][1], sizes[s][2], s % 2, s % 3 ? 5 : 0, s);
+            check_product(sizes[s][0], sizes[s][1], sizes[s][2], s % 2 == 0, 0, s);
         }
         setenv("GROKLAB_ISA", "v3", 1);
     }
@@ -319,7 +334,7 @@ int main(void)
         cmocka_unit_test(vanishing_features_are_said),
         cmocka_unit_test(too_large_is_refused),
         cmocka_unit_test(threads_do_not_change_a_bit),
-        cmocka_unit_test(product_is_that_of_blas),
+        cmocka_unit_test(products_are_those_of_blas),
         cmocka_unit_test(quadratic_groks_as_published),
         cmocka_unit_test(gaussian_groks_as_published),
         cmocka_unit_test(power_decides),
