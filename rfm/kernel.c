@@ -160,6 +160,13 @@ static void row_tables(const gk_rfm_tables *t, int x, int y, double *u, double *
     for (size_t i = 0; i < p; i++) v[i] = b[i] + c[i];
 }
 
+bool gk_rfm_kernel_factors(const gk_rfm_tables *t, int x, int y, double *u, double *v)
+{
+    if (t->kernel != GK_RFM_GAUSSIAN || !t->factored) return false;
+    row_tables(t, x, y, u, v);
+    return true;
+}
+
 GK_HOT static void quadratic_row(int n, const int32_t *x, const int32_t *y, const double *u, const double *v,
                                  double *out)
 {

@@ -43,6 +43,7 @@ static void radial_layout(gk_model *m, gk_pool *pool)
         desk.line = gk_pool_take(pool, n, sizeof(double));
         desk.sums = gk_pool_take(pool, 2 * p * p, sizeof(float));
         desk.of_class = gk_pool_take(pool, p, sizeof(double));
+        desk.factors = gk_pool_take(pool, 4 * GK_RFM_ROWS * p, sizeof(double));
         if (d->desks) d->desks[i] = desk;
     }
     gk_rfm_rows_layout(m, &d->rows, pool);

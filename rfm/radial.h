@@ -22,6 +22,7 @@ typedef struct gk_radial_desk {
     double *line;     /* [n] */
     float *sums;      /* [2p,p] E'q of its points */
     double *of_class; /* [p] */
+    double *factors;  /* [4,ROWS,p] */
 } gk_radial_desk;
 
 struct gk_rfm_radial {

@@ -52,18 +52,47 @@ static void sums_of_line(const gk_model *m, const double *line, double *out)
     }
 }
 
+/* Z'K of a factored kernel, whose sums over a row or a column of cells are products with the grid H of the h_i:
+ * (Z'K)[x,i] = u_i[x] (H v_i)[x] and (Z'K)[y,i] = v_i[y] (H'u_i)[y]. False, and nothing done, for other kernels. */
+static bool fill_factored(gk_model *m)
+{
+    gk_rfm_radial *d = m->radial;
+    const size_t p = (size_t)m->p, n = (size_t)m->n, block = GK_RFM_ROWS * p;
+    double *h = d->work;
+    if (!gk_rfm_kernel_factors(&m->tables, 0, 0, d->desks[0].factors, d->desks[0].factors + p)) return false;
+    memset(h, 0, p * p * sizeof *h);
+    for (size_t i = 0; i < n; i++) h[(size_t)m->by_x.x[i] * p + (size_t)m->by_x.y[i]] = m->by_x.h[i];
+#pragma omp parallel for num_threads(m->threads) schedule(static)
+    for (int first = 0; first < m->n; first += GK_RFM_ROWS) {
+        double *u = d->desks[omp_get_thread_num()].factors, *v = u + block, *hv = v + block, *hu = hv + block;
+        const int some = m->n - first < GK_RFM_ROWS ? m->n - first : GK_RFM_ROWS;
+        for (int j = 0; j < some; j++) {
+            const int at = first + j;
+            gk_rfm_kernel_factors(&m->tables, m->by_x.x[at], m->by_x.y[at], u + (size_t)j * p, v + (size_t)j * p);
+        }
+        gk_gemm(false, true, some, m->p, m->p, 1, v, m->p, h, m->p, 0, hv, m->p);
+        gk_gemm(false, false, some, m->p, m->p, 1, u, m->p, h, m->p, 0, hu, m->p);
+        for (size_t a = 0; a < p; a++) {
+            double *of_x = d->zk + a * n + first, *of_y = d->zk + (p + a) * n + first;
+            for (size_t j = 0; j < (size_t)some; j++) of_x[j] = u[j * p + a] * hv[j * p + a];
+            for (size_t j = 0; j < (size_t)some; j++) of_y[j] = v[j * p + a] * hu[j * p + a];
+        }
+    }
+    return true;
+}
+
 int gk_radial_fill_coarse(gk_model *m)
 {
     gk_rfm_radial *d = m->radial;
     if (d->coarse_known) return GK_OK;
     const int side = 2 * m->p;
     const size_t n = (size_t)m->n, square = (size_t)side * (size_t)side;
+    const bool factored = fill_factored(m);
 #pragma omp parallel for num_threads(m->threads) schedule(dynamic, 1)
     for (int a = 0; a < side; a++) {
-        gk_radial_desk *desk = &d->desks[omp_get_thread_num()];
-        double *zk = d->zk + (size_t)a * n;
+        double *zk = d->zk + (size_t)a * n, *line = d->desks[omp_get_thread_num()].line;
         if (omp_get_thread_num() == 0) gk_rfm_tell(m, "summing the kernel matrix", (double)a / side);
-        sum_of_rows(m, a < m->p ? &m->by_x : &m->by_y, a % m->p, desk->line, zk);
+        if (!factored) sum_of_rows(m, a < m->p ? &m->by_x : &m->by_y, a % m->p, line, zk);
         sums_of_line(m, zk, d->f + (size_t)a * (size_t)side); /* Z'KZ, for now */
     }
     fill_counts(m);

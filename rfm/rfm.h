@@ -171,6 +171,8 @@ void gk_rfm_kernel_values(const gk_rfm_tables *t, int x, int y, const gk_rfm_poi
 /* The same with R of the table above. */
 void gk_rfm_kernel_slopes(const gk_rfm_tables *t, int x, int y, const gk_rfm_points *at, int first, int count,
                           double *out);
+/* Where the gaussian kernel factors: u, v [p] with k(z, z_i) = u[x_i] v[y_i] h_i, h of the points. Else false. */
+bool gk_rfm_kernel_factors(const gk_rfm_tables *t, int x, int y, double *u, double *v);
 /* s of the table above. */
 double gk_rfm_kernel_scale(const gk_rfm_tables *t);
 static inline bool gk_rfm_kernel_radial(const gk_rfm_tables *t)
