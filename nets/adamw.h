@@ -3,7 +3,7 @@
 #ifndef GK_NETS_ADAMW_H
 #define GK_NETS_ADAMW_H
 
-#include "nets.h"
+#include "vector.h"
 
 #include <math.h>
 
@@ -32,15 +32,35 @@ static inline net_rates net_rates_at(const net *n, int64_t updates)
     };
 }
 
+/* One vector of w, m, v after one update with gradient g. */
+static inline void net_adamw_vec(vec *w, vec *m, vec *v, vec g, const net_rates r)
+{
+    *m = r.beta1 * *m + r.one_beta1 * g;
+    *v = r.beta2 * *v + r.one_beta2 * g * g;
+    *w = r.keep * *w - r.step * *m / (vec_sqrt(*v) * r.root + r.eps);
+}
+
+/* The same for the first `count` lanes at w, m, v and g, of any alignment. */
+static inline void net_adamw_some(real *w, real *m, real *v, const real *g, size_t count, const net_rates r)
+{
+    vec a = {0}, b = {0}, c = {0}, d = {0};
+    const size_t bytes = count * sizeof *w;
+    memcpy(&a, w, bytes);
+    memcpy(&b, m, bytes);
+    memcpy(&c, v, bytes);
+    memcpy(&d, g, bytes);
+    net_adamw_vec(&a, &b, &c, d, r);
+    memcpy(w, &a, bytes);
+    memcpy(m, &b, bytes);
+    memcpy(v, &c, bytes);
+}
+
 /* w, m, v [count] after one update with gradient g. */
 static inline void net_adamw_inline(real *w, real *m, real *v, const real *g, size_t count, const net_rates r)
 {
-#pragma omp simd
-    for (size_t i = 0; i < count; i++) {
-        m[i] = r.beta1 * m[i] + r.one_beta1 * g[i];
-        v[i] = r.beta2 * v[i] + r.one_beta2 * g[i] * g[i];
-        w[i] = r.keep * w[i] - r.step * m[i] / (real_sqrt(v[i]) * r.root + r.eps);
-    }
+    size_t i = 0;
+    for (; i + VEC <= count; i += VEC) net_adamw_some(w + i, m + i, v + i, g + i, VEC, r);
+    if (i < count) net_adamw_some(w + i, m + i, v + i, g + i, count - i, r);
 }
 
 #endif
