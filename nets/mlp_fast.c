@@ -155,11 +155,13 @@ static void fused_epoch(gk_model *m, int thread, int64_t batches, double *sum)
         total += loss;
         if (!isfinite(loss)) break; /* every thread sees the same */
         const net_rates rates = net_rates_at(n, *n->updates + b);
-        for (int i = from; i < to; i++) {
+        /* there and back: a wide network's state is larger than the second cache, and what was visited last is in it */
+        for (int visit = 0; visit < to - from; visit++) {
+            const int i = b % 2 ? from + visit : to - 1 - visit;
             const ptrdiff_t at = (ptrdiff_t)i * MLP_CHUNK * MLP_HIDDEN;
             mlp_block_backward(k, f->dout, m, c, i);
             mlp_block_update(k, m, c, i, &rates);
-            if (b + 1 < batches) mlp_block_forward(k->out, f->z + at, f->a + at, k->a_t, m, next, i, i > from);
+            if (b + 1 < batches) mlp_block_forward(k->out, f->z + at, f->a + at, k->a_t, m, next, i, visit > 0);
         }
     }
     if (thread == 0) *sum = total;
