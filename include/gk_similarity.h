@@ -13,6 +13,12 @@ typedef struct gk_similarity {
 /* Of two square blocks [n,n] with row lengths lda and ldb. */
 int gk_similarity_of(gk_similarity *out, const double *a, int lda, const double *b, int ldb, int n);
 
+/* A cosine of features in words, from level 0, "nearly the same", to "opposed"; NaN has the level GK_SIMILARITY_LEVELS,
+ * "unknown". The bounds .9, .5, .2, -.2 are a convention of ours. */
+enum { GK_SIMILARITY_LEVELS = 5 };
+int gk_similarity_level(double cosine);
+const char *gk_similarity_word(int level);
+
 /* Total variation between two spectra of n energies, each divided by its sum: (1/2) sum |a_i/sum a - b_i/sum b|. 0: the
  * same shape; 1: nothing in common. NaN if either is zero or has a NaN; negative energies count as 0. */
 double gk_spectrum_distance(const double *a, const double *b, int n);

@@ -96,9 +96,22 @@ static void subtraction_becomes_addition(void **state)
     assert_int_equal(gk_group_order(x, y, P, u, v, NULL), 0);
 }
 
+static void words_have_their_bounds(void **state)
+{
+    (void)state;
+    const struct {
+        double cosine;
+        const char *word;
+    } cases[] = {{1, "nearly the same"}, {.9, "nearly the same"}, {.89, "alike"}, {.2, "a little alike"}, {.08, "unrelated"},
+                 {-.2, "unrelated"},     {-.3, "opposed"},        {NAN, "unknown"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_string_equal(gk_similarity_word(gk_similarity_level(cases[i].cosine)), cases[i].word);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(words_have_their_bounds),
         cmocka_unit_test(similarity_equals_numpy),
         cmocka_unit_test(a_single_entry_has_no_rest),
         cmocka_unit_test(distance_of_spectra),

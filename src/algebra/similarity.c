@@ -30,6 +30,25 @@ int gk_similarity_of(gk_similarity *out, const double *a, int lda, const double 
     return GK_OK;
 }
 
+static const struct {
+    double least;
+    const char *word;
+} levels[GK_SIMILARITY_LEVELS] = {
+    {.9, "nearly the same"}, {.5, "alike"}, {.2, "a little alike"}, {-.2, "unrelated"}, {-INFINITY, "opposed"}};
+
+int gk_similarity_level(double cosine)
+{
+    int level = 0;
+    while (level < GK_SIMILARITY_LEVELS && !(cosine >= levels[level].least)) level++;
+    return level;
+}
+
+const char *gk_similarity_word(int level)
+{
+    assert(level >= 0 && level <= GK_SIMILARITY_LEVELS);
+    return level < GK_SIMILARITY_LEVELS ? levels[level].word : "unknown";
+}
+
 /* Positive part that lets NaN through: fmax would not. */
 static double positive(double v) { return v < 0 ? 0 : v; }
 

@@ -1,6 +1,8 @@
 /* comparing_words.c: what a comparison's numbers say, in a few sentences made from them. */
 #include "comparing.h"
 
+#include "gk_similarity.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,20 +64,6 @@ static void say_generalised(const gk_comparison *c)
 
 /* ---- how alike the features are ---- */
 
-static const struct {
-    double least;
-    const char *word;
-} levels[] = {{.9, "nearly the same"}, {.5, "alike"}, {.2, "a little alike"}, {-.2, "unrelated"}, {-1.1, "opposed"}};
-
-enum { LEVELS = sizeof levels / sizeof *levels };
-
-static int level_of(double cosine)
-{
-    for (int i = 0; i < LEVELS; i++)
-        if (cosine >= levels[i].least) return i;
-    return LEVELS; /* not a number */
-}
-
 static void say_pair(const gk_comparison *c, const gk_compared_pair *pair)
 {
     printf("%s ~ %s (%.2g)", name_of(c, pair->a), name_of(c, pair->b), pair->values[COSINE_NODIAG]);
@@ -83,12 +71,12 @@ static void say_pair(const gk_comparison *c, const gk_compared_pair *pair)
 
 static void say_alike(const gk_comparison *c)
 {
-    int counts[LEVELS + 1] = {0}, known = 0;
+    int counts[GK_SIMILARITY_LEVELS + 1] = {0}, known = 0;
     const gk_compared_pair *most = NULL, *least = NULL;
     for (int i = 0; i < c->n_pairs; i++) {
         const gk_compared_pair *pair = &c->pairs[i];
         const double v = pair->values[COSINE_NODIAG];
-        counts[level_of(v)]++;
+        counts[gk_similarity_level(v)]++;
         if (isnan(v)) continue;
         known++;
         if (!most || v > most->values[COSINE_NODIAG]) most = pair;
@@ -102,14 +90,14 @@ static void say_alike(const gk_comparison *c)
         fputs(", least ", stdout);
         say_pair(c, least);
     }
-    for (int l = 0, said = 0; l < LEVELS; l++) {
+    for (int l = 0, said = 0; l < GK_SIMILARITY_LEVELS; l++) {
         if (counts[l] == 0) continue;
         if (known > NAMES_MAX)
-            printf("; %d of %d pairs %s", counts[l], known, levels[l].word);
+            printf("; %d of %d pairs %s", counts[l], known, gk_similarity_word(l));
         else
-            printf("%s%s: ", said++ ? "; " : "", levels[l].word);
+            printf("%s%s: ", said++ ? "; " : "", gk_similarity_word(l));
         for (int i = 0, k = 0; i < c->n_pairs && known <= NAMES_MAX; i++) {
-            if (level_of(c->pairs[i].values[COSINE_NODIAG]) != l) continue;
+            if (gk_similarity_level(c->pairs[i].values[COSINE_NODIAG]) != l) continue;
             if (k++) fputs(", ", stdout);
             say_pair(c, &c->pairs[i]);
         }

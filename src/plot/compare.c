@@ -1,6 +1,7 @@
 /* compare.c: the kind `compare`: what each method of one split did, and whether they ended with the same features. */
 #include "plot.h"
 
+#include "gk_similarity.h"
 #include "gk_structure.h"
 
 #include <math.h>
@@ -98,6 +99,12 @@ static void similarity_panel(gk_plot_figure *f, const gk_plot_run *runs, int n, 
     }
 }
 
+/* What a similarity means: the most alike of unrelated matrices are unrelated, too. */
+static const char *in_words(double similarity)
+{
+    return gk_similarity_word(gk_similarity_level(similarity));
+}
+
 /* The two sentences a reader looks for. */
 static const char *verdict(gk_plot_figure *f, const gk_plot_run *runs, int n, const double *similarity)
 {
@@ -113,12 +120,12 @@ static const char *verdict(gk_plot_figure *f, const gk_plot_run *runs, int n, co
     }
     const char *first = plot_say(f, "%d of %d generalised.", grokked, n);
     if (low_i < 0) return first;
+    const double low = similarity[low_i * n + low_j], high = similarity[high_i * n + high_j];
     if (low_i == high_i && low_j == high_j)
-        return plot_say(f, "%s Features of %s and %s: similarity %.2f.", first, runs[low_i].label, runs[low_j].label,
-                        similarity[low_i * n + low_j]);
-    return plot_say(f, "%s Most alike: %s and %s (%.2f); least: %s and %s (%.2f).", first, runs[high_i].label,
-                    runs[high_j].label, similarity[high_i * n + high_j], runs[low_i].label, runs[low_j].label,
-                    similarity[low_i * n + low_j]);
+        return plot_say(f, "%s Features of %s and %s: %s (%.2f).", first, runs[low_i].label, runs[low_j].label, in_words(low),
+                        low);
+    return plot_say(f, "%s Most alike: %s and %s (%.2f, %s); least: %s and %s (%.2f, %s).", first, runs[high_i].label,
+                    runs[high_j].label, high, in_words(high), runs[low_i].label, runs[low_j].label, low, in_words(low));
 }
 
 /* What the off-diagonal blocks of whole matrices are functions of, by the ordering that explains them best; "" for
