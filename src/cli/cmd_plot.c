@@ -197,6 +197,7 @@ static int run(gk_cli *cli, const gk_cli_args *args)
         int64_t id;
         code = gk_cli_run_at(job.store, args->words[loaded + 1], &id, &job.steps[loaded]);
         if (code == GK_OK) code = gk_picture_load(&job.pictures[loaded], job.store, id);
+        if (code == GK_OK) code = gk_picture_check_step(&job.pictures[loaded], job.steps[loaded]);
     }
     if (code == GK_OK) code = kind->make(&job);
     if (code == GK_OK) code = gk_plot_write(job.figure, path, job.dpi);
@@ -223,6 +224,7 @@ const gk_command gk_cmd_plot = {
               "progress  hidden measures against visible ones, phases shaded; several runs are aligned by phase\n"
               "spectrum  energy per frequency over training\n"
               "grid      a phase diagram over two settings; without RUN all runs that have both\n"
+              "RUN@STEP is the newest matrix stored at or before STEP; the figure says of which step it is.\n"
               "The same data gives the same bytes.",
     .options = options,
     .least = 1,

@@ -240,6 +240,13 @@ int gk_picture_matrix_steps(const gk_picture *p, gk_store *s, const char *kind, 
     return code;
 }
 
+int gk_picture_check_step(const gk_picture *p, int64_t step)
+{
+    if (step <= p->row.step) return GK_OK;
+    return gk_error(GK_NOTFOUND, "run %" PRId64 " '%s' stands at %s %" PRId64 "; there is no step %" PRId64, p->row.id,
+                    p->row.name, p->row.step_unit, p->row.step, step);
+}
+
 int gk_picture_add_frame(gk_picture *p, gk_store *s, const char *kind, int64_t step)
 {
     double *data = NULL;

@@ -36,6 +36,8 @@ int gk_picture_check_metric(gk_store *s, const char *metric);
 const char *gk_picture_kind(const gk_picture *p);
 /* Steps at which a matrix of a kind is stored, ascending; *steps is malloc'ed. */
 int gk_picture_matrix_steps(const gk_picture *p, gk_store *s, const char *kind, double **steps, int *n);
+/* GK_NOTFOUND for a step that the run has not reached; -1, its last, is always there. */
+int gk_picture_check_step(const gk_picture *p, int64_t step);
 /* Reads the newest matrix of a kind at or before a step (-1: the last). GK_NOTFOUND. */
 int gk_picture_add_frame(gk_picture *p, gk_store *s, const char *kind, int64_t step);
 /* Keeps `energy` [n], malloc'ed, also when it fails. */

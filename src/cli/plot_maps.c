@@ -35,6 +35,8 @@ static int wanted_steps(gk_plot_job *job, int i, const char *kind, int64_t **ste
     for (int k = 0; k < list.n && code == GK_OK; k++)
         if (gk_text_int(list.at[k], &(*steps)[k]) != GK_OK || (*steps)[k] < 0)
             code = gk_error(GK_USAGE, "--steps %s: steps of 0 or more, as in --steps 0,5,10", list.at[k]);
+        else
+            code = gk_picture_check_step(p, (*steps)[k]);
     if (code == GK_OK && list.n == 0 && most > 0) {
         *n = gk_plot_pick(&p->run, stored, count, *n, index);
         for (int k = 0; k < *n; k++) (*steps)[k] = (int64_t)stored[index[k]];

@@ -33,6 +33,10 @@ refuses "a bad width" 2 '\-\-width 3: a number from 40 to 1000' plot curves net 
 refuses "a width that is no number" 2 '\-\-width wide' plot curves net --width wide -o a.svg
 refuses "a bad axis" 2 '\-\-x logg: log, linear, fraction, phase would do; did you mean .log' plot curves net --x logg -o a.svg
 refuses "a kind of matrix that is not there" 3 'metric' plot matrix net --kind metric -o a.svg
+refuses "a step that the run has not reached" 3 "'net' stands at epoch 12; there is no step 77777" plot matrix net@77777 -o a.svg
+refuses "nor as one of several" 3 'there is no step 13' plot matrix net --steps 0,13 -o a.svg
+refuses "nor to compare" 3 'there is no step 77777' plot compare net@77777 rfm -o a.svg
+works "between stored steps the one before" plot matrix net@11 -o a.svg
 refuses "bad steps" 2 '\-\-steps two' plot matrix net --steps two -o a.svg
 refuses "an unknown source" 2 'features, embed or outputs' plot spectrum net --source weights -o a.svg
 refuses "a kernel machine has no embedding" 2 'a rfm has no embedding' plot spectrum rfm --source embed -o a.svg
