@@ -181,7 +181,8 @@ typedef struct gk_plot_page {
 int gk_plot_page_html(const gk_plot_page *page, char **html, size_t *n);
 
 /* Which of n ascending steps to keep when only `most` may stay: the first, the last, and those nearest to equal
- * distances on the logarithmic and on the phase axis of `run`. index [n], ascending; returns how many. */
+ * distances on the logarithmic and on the phase axis of `run`; of 10 or fewer all by phase once the run has memorised,
+ * so that 4 are start, memorised, grokked and end. index [n], ascending; returns how many. */
 int gk_plot_pick(const gk_plot_run *run, const double *steps, int n, int most, int *index);
 
 /* ---- where things were drawn, in points (1/72 inch) from the top left ---- */

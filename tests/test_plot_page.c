@@ -223,6 +223,9 @@ static void test_pick(void **state)
         between += steps[index[i]] > 1000 && steps[index[i]] < 20000;
     }
     assert_true(early >= 3 && between >= 5);
+    static const double phases[] = {0, 1000, 20000, 50000}; /* a handful show the transition */
+    assert_int_equal(gk_plot_pick(&run, steps, N, 4, index), 4);
+    for (int i = 0; i < 4; i++) assert_true(steps[index[i]] == phases[i]);
     assert_int_equal(gk_plot_pick(&run, steps, 5, 20, index), 5); /* few: all */
     assert_int_equal(gk_plot_pick(&run, steps, 0, 20, index), 0);
     assert_int_equal(gk_plot_pick(&run, steps, N, 1, index), 1);

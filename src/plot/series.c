@@ -157,6 +157,9 @@ double gk_plot_unalign(const gk_plot_run *run, gk_plot_axis axis, double x)
     return k[n - 1];
 }
 
+/* Up to so many steps are too few for both axes: the events would fall between them. */
+enum { FEW = 10 };
+
 int gk_plot_pick(const gk_plot_run *run, const double *steps, int n, int most, int *index)
 {
     if (n <= most) {
@@ -168,9 +171,10 @@ int gk_plot_pick(const gk_plot_run *run, const double *steps, int n, int most, i
     double log_last = log1p(steps[n - 1]);
     double first = gk_plot_align(run, GK_PLOT_PHASE, steps[0]),
            span = gk_plot_align(run, GK_PLOT_PHASE, steps[n - 1]) - first;
+    bool by_phase = most <= FEW && !isnan(gk_plot_run_event(run, "memorised"));
     for (int k = 0; k < most; k++) { /* even k: logarithmic targets, odd: phases; the ends belong to both */
         double t = most > 1 ? (double)k / (most - 1) : 1, best = INFINITY;
-        double want = k % 2 ? gk_plot_unalign(run, GK_PLOT_PHASE, first + span * t) : expm1(t * log_last);
+        double want = k % 2 || by_phase ? gk_plot_unalign(run, GK_PLOT_PHASE, first + span * t) : expm1(t * log_last);
         int nearest = k == most - 1 ? n - 1 : 0;
         for (int i = 0; i < n && k > 0 && k < most - 1; i++) {
             double d = keep[i] ? INFINITY : fabs(log1p(steps[i]) - log1p(want));
