@@ -74,6 +74,6 @@ const char *__lsan_default_suppressions(void)
     return "leak:libfontconfig\n";
 }
 
-enum { BLUE = 0x0072B2, VERMILLION = 0xD55E00, GREEN = 0x009E73, WHITE = 0xFFFFFF };
+enum { BLUE = 0x0072B2, VERMILLION = 0xD55E00, GREEN = 0x009E73, INK = 0x212121, GREY = 0x666666, WHITE = 0xFFFFFF };
 
 #endif

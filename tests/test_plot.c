@@ -64,6 +64,9 @@ static void test_ticks(void **state)
     check_ticks((plot_scale){PLOT_LOG, 1e-8, 10, false}, 4, "10⁻⁶ 10⁻³ 10⁰");
     check_ticks((plot_scale){PLOT_LOG, 1, 60, false}, 6, "1 2 5 10 20 50");
     check_ticks((plot_scale){PLOT_LOG, 1.2, 1.9, false}, 4, "1.2 1.4 1.6 1.8");
+    /* one power of ten tells no distance: a 3 beside it */
+    check_ticks((plot_scale){PLOT_LOG, 4e-4, 9e-3, false}, 3, "10⁻³ 3×10⁻³");
+    check_ticks((plot_scale){PLOT_LOG, 0.02, 0.9, false}, 3, "0.03 0.1 0.3");
     check_ticks((plot_scale){PLOT_PHASE, -1, 2, false}, 4, "start memorised grokked end");
     check_ticks((plot_scale){PLOT_PHASE, 0, 1, false}, 4, "memorised end");
     /* a scale for no data, for one value, for none at all */
@@ -211,6 +214,58 @@ static void test_sparkline(void **state)
     check_spark(negative, 2, 2, true, NAN, NAN, " ▅");
 }
 
+/* ---- what a figure says, before it becomes glyphs ---- */
+
+/* The words beside three methods whose features have these cosines: 1 and 2, 1 and 3, 2 and 3. */
+static void check_words(double ab, double ac, double bc, const char *want)
+{
+    const gk_plot_event grokked = {"grokked", 50};
+    const gk_plot_run runs[] = {{.label = "mlp", .last = 100, .events = &grokked, .n_events = 1},
+                                {.label = "transformer", .last = 100},
+                                {.label = "kernel machine", .last = 30}};
+    const gk_plot_frame none[3] = {{"agop", 0, 0, 0, NULL}};
+    const double cosines[] = {1, ab, ac, ab, 1, bc, ac, bc, 1};
+    gk_plot_figure *f;
+    assert_int_equal(
+        gk_plot_compare(&f, runs, 3, none, 5, (gk_plot_view){0}, cosines, "cosine", &(gk_plot_options){0}), GK_OK);
+    const plot_panel *words = &f->panels[f->n - 1], *table = &f->panels[f->n - 2];
+    assert_int_equal(words->kind, PLOT_WORDS);
+    assert_string_equal(words->words, want);
+    /* rows and columns bear the same number, and a long name shows that it is shortened */
+    static const char *const row[] = {"mlp 1", "transformer 2", "kernel mach… 3"}, *const column[] = {"1", "2", "3"};
+    assert_int_equal(table->y.n_labels, 3);
+    assert_int_equal(table->x.n_labels, 3);
+    for (int i = 0; i < 3; i++) {
+        assert_string_equal(table->y.text[i], row[i]);
+        assert_string_equal(table->x.text[i], column[i]);
+        assert_near(table->x.at[i], table->y.at[i]);
+    }
+    gk_plot_free(f);
+}
+
+static void test_words(void **state)
+{
+    (void)state;
+    check_words(0.95, -0.02, 0.3, "1 of 3 generalised. Most alike: mlp and transformer (0.95, nearly the same); "
+                                  "least: mlp and kernel machine (−0.02, unrelated).\n");
+    check_words(0.08, -0.02, 0.001, "1 of 3 generalised. Features of every pair: unrelated (−0.02 to 0.08).\n");
+    check_words(NAN, -0.4, NAN, "1 of 3 generalised. Features of mlp and kernel machine: opposed (−0.40).\n");
+    check_words(NAN, NAN, NAN, "1 of 3 generalised.\n");
+}
+
+static void test_colour_bar_has_a_title(void **state)
+{
+    (void)state;
+    const double energy[] = {1, 2, 3};
+    const gk_plot_spectrum spectrum = {"features", 0, 3, energy};
+    const gk_plot_run run = {.label = "r", .spectra = &spectrum, .n_spectra = 1};
+    gk_plot_figure *f;
+    assert_int_equal(gk_plot_spectra(&f, &run, 1, &(gk_plot_options){0}), GK_OK);
+    assert_string_equal(f->panels[0].bar_label, "share of energy");
+    assert_string_equal(f->panels[1].y.label, f->panels[0].bar_label);
+    gk_plot_free(f);
+}
+
 static void test_save(void **state)
 {
     (void)state;
@@ -238,7 +293,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_scale_map), cmocka_unit_test(test_ticks), cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_thin),      cmocka_unit_test(test_mean),  cmocka_unit_test(test_align),
-        cmocka_unit_test(test_sparkline), cmocka_unit_test(test_save),
+        cmocka_unit_test(test_sparkline), cmocka_unit_test(test_save),  cmocka_unit_test(test_words),
+        cmocka_unit_test(test_colour_bar_has_a_title),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

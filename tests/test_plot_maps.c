@@ -223,12 +223,24 @@ static void test_progress(void **state)
         assert_true(lab_near(lab_pixel(image, x, y), phase[i].shade, 1));
     }
     gk_plot_point(f, 1, 55, 6, &x, &y); /* the norm falls from 9 at 10 to 3 at 100 */
-    assert_true(lab_near(lab_pixel(image, x, y), BLUE, 90));
+    assert_true(lab_near(lab_pixel(image, x, y), INK, 60)); /* blue would be the accuracy's "test" */
+    cairo_surface_destroy(image);
+    gk_plot_free(f);
+    /* a last phase narrower than its name is named beside it */
+    double x0, x1, x2, right, top;
+    gk_plot_event late[] = {{"memorised", 10}, {"grokked", 80}, {"cleaned", 90}};
+    gk_plot_run narrow = a_run("narrow");
+    narrow.events = late;
+    assert_int_equal(gk_plot_progress(&f, &narrow, 1, NULL, &defaults), GK_OK);
+    image = lab_image(f);
+    gk_plot_point(f, 0, 80, 1.04, &x, &top);
+    gk_plot_point(f, 0, 100, 1.04, &right, &top);
+    assert_true(right - x < 15);
+    assert_true(lab_count(image, GREY, x, top - 16, right, top - 7) > 10);
     cairo_surface_destroy(image);
     gk_plot_free(f);
     /* several runs meet at their events: step 50 of either stands where phase 1 is */
     assert_int_equal(gk_plot_progress(&f, runs, 2, NULL, &defaults), GK_OK);
-    double x0, x1, x2;
     gk_plot_point(f, 0, 0, 0.5, &x0, &y);
     gk_plot_point(f, 0, 1, 0.5, &x1, &y);
     gk_plot_point(f, 0, 2, 0.5, &x2, &y);

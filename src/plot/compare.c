@@ -76,6 +76,18 @@ static void matrix_panel(gk_plot_figure *f, const gk_plot_frame *frame, const gk
     }
 }
 
+/* At most `letters` characters of UTF-8, the last of a longer name an ellipsis. */
+static const char *shortened(gk_plot_figure *f, const char *name, int letters)
+{
+    int n = 0, whole = 0; /* bytes in all, and of letters - 1 characters */
+    for (int characters = 0; name[n]; n++) {
+        if (((unsigned char)name[n] & 0xC0) == 0x80) continue; /* a character goes on */
+        if (characters == letters - 1) whole = n;
+        if (characters++ == letters) return plot_say(f, "%.*s…", whole, name);
+    }
+    return name;
+}
+
 static void similarity_panel(gk_plot_figure *f, const gk_plot_run *runs, int n, const double *similarity,
                              const char *title, int row, int col, int letters)
 {
@@ -89,13 +101,11 @@ static void similarity_panel(gk_plot_figure *f, const gk_plot_run *runs, int n, 
     h->title = "do they agree?";
     h->subtitle = plot_say(f, "%s", title);
     for (int i = 0; i < n && i < PLOT_LABELS; i++) {
-        h->y.at[i] = i + 0.5;
-        h->y.text[i] = plot_say(f, "%.*s", letters, runs[i].label);
-        h->y.n_labels = i + 1;
-        /* columns come in the order of the rows: their first letters have to do where names would collide */
-        h->x.at[i] = i + 0.5;
-        h->x.text[i] = plot_say(f, "%.*s", n > 3 ? 3 : 5, runs[i].label);
-        h->x.n_labels = i + 1;
+        h->y.at[i] = h->x.at[i] = i + 0.5;
+        /* a cell is too narrow for a name: rows bear number and name, columns the number */
+        h->y.text[i] = plot_say(f, "%s %d", shortened(f, runs[i].label, letters), i + 1);
+        h->x.text[i] = plot_say(f, "%d", i + 1);
+        h->y.n_labels = h->x.n_labels = i + 1;
     }
 }
 
@@ -121,11 +131,16 @@ static const char *verdict(gk_plot_figure *f, const gk_plot_run *runs, int n, co
     const char *first = plot_say(f, "%d of %d generalised.", grokked, n);
     if (low_i < 0) return first;
     const double low = similarity[low_i * n + low_j], high = similarity[high_i * n + high_j];
+    char least[16], most[16];
+    plot_hundredths(least, sizeof least, low);
+    plot_hundredths(most, sizeof most, high);
+    const char *low_a = runs[low_i].label, *low_b = runs[low_j].label;
     if (low_i == high_i && low_j == high_j)
-        return plot_say(f, "%s Features of %s and %s: %s (%.2f).", first, runs[low_i].label, runs[low_j].label, in_words(low),
-                        low);
-    return plot_say(f, "%s Most alike: %s and %s (%.2f, %s); least: %s and %s (%.2f, %s).", first, runs[high_i].label,
-                    runs[high_j].label, high, in_words(high), runs[low_i].label, runs[low_j].label, low, in_words(low));
+        return plot_say(f, "%s Features of %s and %s: %s (%s).", first, low_a, low_b, in_words(low), least);
+    if (gk_similarity_level(low) == gk_similarity_level(high))
+        return plot_say(f, "%s Features of every pair: %s (%s to %s).", first, in_words(low), least, most);
+    return plot_say(f, "%s Most alike: %s and %s (%s, %s); least: %s and %s (%s, %s).", first, runs[high_i].label,
+                    runs[high_j].label, most, in_words(high), low_a, low_b, least, in_words(low));
 }
 
 /* What the off-diagonal blocks of whole matrices are functions of, by the ordering that explains them best; "" for

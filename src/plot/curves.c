@@ -215,7 +215,8 @@ static int add_panel(picture *pic, int row, const char *const *metrics, const in
         }
         for (int g = 0; g < pic->n; g++) {
             if (pic->group[g] != g) continue;
-            int colour = pic->groups > 1 ? pic->colour[g] : role >= 0 ? role : n_in > 1 ? 4 + m : 0;
+            /* a line alone in its panel is named by the axis: a colour would say what the legend says of another */
+            int colour = pic->groups > 1 ? pic->colour[g] : role >= 0 ? role : n_in > 1 ? 4 + m : -1;
             if (add_group(pic, p, metrics[in[m]], g, colour, dash, log_y)) return GK_FAILED;
         }
     }

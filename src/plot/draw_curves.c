@@ -34,9 +34,22 @@ static void vline(cairo_t *cr, double x, double y0, double y1)
     cairo_stroke(cr);
 }
 
+/* Above the middle of a..b; where that is too narrow moved aside, as far as the name still touches its shade and keeps
+ * clear of the one before it, which ends at *taken. */
+static void name_shade(cairo_t *cr, const plot_panel *p, const char *name, double a, double b, double *taken)
+{
+    double width = plot_text_width(cr, name), from = p->px + (a + b) / 2 * p->pw - width / 2;
+    from = fmax(fmin(from, p->px + p->pw + PLOT_BEYOND - width), *taken + 4);
+    double to = from + width, y = p->py - (plot_has_flags(p) ? 8 : 2);
+    if (from > p->px + b * p->pw || to < p->px + a * p->pw || to > p->px + p->pw + PLOT_BEYOND) return;
+    plot_text(cr, from, y, name, 0, 1);
+    *taken = to;
+}
+
 static void draw_shades(cairo_t *cr, const plot_panel *p)
 {
     static const double tone[] = {0.93, 0.965, 0.93, 0.965};
+    double taken = p->px - 8;
     for (int i = 0; i < p->n_shades; i++) {
         const plot_shade *s = &p->shades[i];
         double a = plot_scale_map(&p->x.scale, s->from), b = plot_scale_map(&p->x.scale, s->to);
@@ -48,9 +61,7 @@ static void draw_shades(cairo_t *cr, const plot_panel *p)
         cairo_fill(cr);
         plot_font(cr, PLOT_SMALL, false);
         plot_set(cr, plot_grey);
-        double room = (b - a) * p->pw, y = p->py - (plot_has_flags(p) ? 8 : 2);
-        if (s->label && plot_text_width(cr, s->label) < room + 4)
-            plot_text(cr, p->px + (a + b) / 2 * p->pw, y, s->label, 0.5, 1);
+        if (s->label) name_shade(cr, p, s->label, a, b, &taken);
     }
 }
 

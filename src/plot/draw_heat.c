@@ -74,7 +74,7 @@ static void draw_numbers(cairo_t *cr, const plot_panel *p)
             double v = p->data[at], y = p->py + cell_h * ((p->upward ? p->rows - 1 - r : r) + 0.5);
             char text[32];
             if (p->diverging)
-                snprintf(text, sizeof text, isnan(v) ? "–" : "%s%.2f", v <= -0.005 ? "−" : "", fabs(v));
+                plot_hundredths(text, sizeof text, v);
             else
                 plot_number(text, sizeof text, v);
             plot_font(cr, PLOT_TEXT, false);

@@ -62,7 +62,7 @@ static margins margins_of(cairo_t *cr, const plot_panel *p)
     if (p->x.label) m.bottom += 9;
     if (p->kind == PLOT_CURVES || p->kind == PLOT_BARS) {
         /* the last tick label may stand half beyond the end of the axis */
-        m.right = p->x.scale.kind == PLOT_PHASE ? 14 : 9;
+        m.right = p->x.scale.kind == PLOT_PHASE ? 14 : PLOT_BEYOND;
         if (p->x.scale.kind == PLOT_PHASE) m.left = fmax(m.left, 12);
     }
     if (p->bar) m.right += 34;

@@ -159,6 +159,7 @@ static int spectrum_panel(gk_plot_figure *f, const gk_plot_run *run, const char 
     h->limit_lo = 0;
     h->limit_hi = most > 0 ? most : 1;
     h->bar = true;
+    h->bar_label = "share of energy";
     h->title = plot_say(f, "%s: %s", run->label, source);
     h->y.label = "frequency k";
     h->x.label = plot_say(f, "%s (stored steps, equal widths)", run->unit ? run->unit : "step");

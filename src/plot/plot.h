@@ -48,6 +48,8 @@ int plot_scale_ticks(const plot_scale *s, int labels, plot_tick *ticks);
 plot_scale plot_scale_fit(plot_scale_kind kind, double lo, double hi, double pad);
 /* A number as a figure shows it: 3 digits, powers of ten raised. */
 void plot_number(char *out, size_t size, double v);
+/* A cosine: 2 decimals, a true minus, no −0.00. */
+void plot_hundredths(char *out, size_t size, double v);
 
 /* ---- series ---- */
 
@@ -205,6 +207,8 @@ bool plot_has_flags(const plot_panel *p);
 int plot_layout(gk_plot_figure *f);
 /* Where a label of two or more words, too long for `length`, is broken in two: the index of a space, or 0. */
 size_t plot_break(cairo_t *cr, const char *text, double length);
+/* A panel of curves leaves this much to its right for what stands half beyond the end of its axis. */
+#define PLOT_BEYOND 9.0
 /* How many tick labels fit. */
 int plot_room_x(const plot_panel *p);
 int plot_room_y(const plot_panel *p);

@@ -60,6 +60,14 @@ static void power_text(char *out, size_t size, int e)
     }
 }
 
+/* m x 10^e, raised as its neighbours are, also where plot_number would write it plain. */
+static void multiple_text(char *out, size_t size, int m, int e)
+{
+    char power[24];
+    power_text(power, sizeof power, e);
+    snprintf(out, size, "%d×%s", m, power);
+}
+
 void plot_number(char *out, size_t size, double v)
 {
     if (isnan(v)) {
@@ -83,6 +91,11 @@ void plot_number(char *out, size_t size, double v)
     } else {
         snprintf(out, size, "%s%.3g", sign, a);
     }
+}
+
+void plot_hundredths(char *out, size_t size, double v)
+{
+    snprintf(out, size, isnan(v) ? "–" : "%s%.2f", v <= -0.005 ? "−" : "", fabs(v));
 }
 
 /* 1, 2 or 5 times a power of ten, at least `v`. */
@@ -124,7 +137,8 @@ static int linear_ticks(const plot_scale *s, int labels, plot_tick *ticks)
     return n;
 }
 
-static int log_ticks(const plot_scale *s, int labels, plot_tick *ticks)
+/* Labels at 1-2-5 where there is room for them, else at `between` (0: at none) and the decades. */
+static int log_ticks(const plot_scale *s, int labels, int between, plot_tick *ticks)
 {
     static const int few[] = {1, 2, 5};
     int from = (int)floor(log10(s->lo) + 1e-9), to = (int)ceil(log10(s->hi) - 1e-9), n = 0;
@@ -139,12 +153,14 @@ static int log_ticks(const plot_scale *s, int labels, plot_tick *ticks)
         for (int m = 1; m < 10; m++) {
             double v = m * pow(10, e);
             if (v < s->lo * (1 - 1e-9) || v > s->hi * (1 + 1e-9)) continue;
-            bool major = m == 1 && ((e % every) + every) % every == 0;
+            bool major = (m == 1 && ((e % every) + every) % every == 0) || m == between;
             for (int i = 0; i < 3 && subdivide; i++) major = major || m == few[i];
             if (!major && (every > 1 || decades > 8) && m != 1) continue;
             char text[24] = "";
             if (major && m == 1 && !plain)
                 power_text(text, sizeof text, e);
+            else if (major && !plain)
+                multiple_text(text, sizeof text, m, e);
             else if (major)
                 plot_number(text, sizeof text, v);
             n = put(ticks, n, v, !major, text);
@@ -153,8 +169,7 @@ static int log_ticks(const plot_scale *s, int labels, plot_tick *ticks)
     return n;
 }
 
-/* Less than a decade that holds no 1-2-5 multiple at all: ticks of the linear kind, at their logarithmic places. */
-static bool has_label(const plot_tick *ticks, int n)
+static bool has_labels(const plot_tick *ticks, int n)
 {
     int labelled = 0;
     for (int i = 0; i < n; i++) labelled += !ticks[i].minor && ticks[i].at != 0;
@@ -172,7 +187,9 @@ int plot_scale_ticks(const plot_scale *s, int labels, plot_tick *ticks)
         return n;
     }
     if (s->kind == PLOT_LINEAR) return linear_ticks(s, labels, ticks);
-    int n = log_ticks(s, labels, ticks);
-    if (has_label(ticks, n) || s->hi / s->lo > 10) return n;
+    int n = log_ticks(s, labels, 0, ticks);
+    if (has_labels(ticks, n)) return n;
+    /* more than a decade holds a 1 and a 3; less has ticks of the linear kind, at their logarithmic places */
+    if (s->hi / s->lo > 10) return log_ticks(s, labels, 3, ticks);
     return linear_ticks(s, labels < 4 ? labels : 4, ticks);
 }
