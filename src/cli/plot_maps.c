@@ -27,7 +27,8 @@ static int wanted_steps(gk_plot_job *job, int i, const char *kind, int64_t **ste
     double *stored = NULL;
     int count = 0, *index = NULL;
     if (code == GK_OK) code = gk_picture_matrix_steps(p, job->store, kind, &stored, &count);
-    *n = list.n ? list.n : most ? (int)(count < most ? count : most) : 1;
+    if (count < most) most = count; /* of none that is 0: the one asked for, which the store then misses by name */
+    *n = list.n ? list.n : most ? (int)most : 1;
     *steps = gk_alloc((size_t)*n + 1, sizeof **steps);
     index = gk_alloc((size_t)count + 1, sizeof *index);
     if (!*steps || !index) code = GK_FAILED;

@@ -33,6 +33,7 @@ refuses "a bad width" 2 '\-\-width 3: a number from 40 to 1000' plot curves net 
 refuses "a width that is no number" 2 '\-\-width wide' plot curves net --width wide -o a.svg
 refuses "a bad axis" 2 '\-\-x logg: log, linear, fraction, phase would do; did you mean .log' plot curves net --x logg -o a.svg
 refuses "a kind of matrix that is not there" 3 'metric' plot matrix net --kind metric -o a.svg
+refuses "nor several of it" 3 "no stored matrix of kind 'metric'" plot matrix net --kind metric --multiples 3 -o a.svg
 refuses "a step that the run has not reached" 3 "'net' stands at epoch 12; there is no step 77777" plot matrix net@77777 -o a.svg
 refuses "nor as one of several" 3 'there is no step 13' plot matrix net --steps 0,13 -o a.svg
 refuses "nor to compare" 3 'there is no step 77777' plot compare net@77777 rfm -o a.svg
