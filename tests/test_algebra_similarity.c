@@ -102,8 +102,8 @@ static void words_have_their_bounds(void **state)
     const struct {
         double cosine;
         const char *word;
-    } cases[] = {{1, "nearly the same"}, {.9, "nearly the same"}, {.89, "alike"}, {.2, "a little alike"}, {.08, "unrelated"},
-                 {-.2, "unrelated"},     {-.3, "opposed"},        {NAN, "unknown"}};
+    } cases[] = {{1, "nearly the same"}, {.9, "nearly the same"}, {.89, "alike"},   {.2, "a little alike"},
+                 {.08, "unrelated"},     {-.2, "unrelated"},      {-.3, "opposed"}, {NAN, "unknown"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         assert_string_equal(gk_similarity_word(gk_similarity_level(cases[i].cosine)), cases[i].word);
 }

@@ -285,10 +285,18 @@ static void test_spectra(void **state)
     gk_plot_free(f);
 }
 
+static bool blank(cairo_surface_t *image, double x0, double x1, double y0, double y1)
+{
+    for (double y = y0; y < y1; y += 0.25)
+        for (double x = x0; x < x1; x += 0.25)
+            if (lab_pixel(image, x, y) != WHITE) return false;
+    return true;
+}
+
 static void test_grid(void **state)
 {
     (void)state;
-    const char *x_labels[] = {"0.3", "0.4", "0.5"}, *y_labels[] = {"0.1", "1"};
+    const char *x_labels[] = {"0.3", "0.4", "0.5"}, *y_labels[] = {"0.1", "1.0"};
     double value[] = {NAN, 10000, 1000, 1000, 100, 10};
     int counts[] = {5, 5, 5, 5, 5, 5};
     gk_plot_map map = {"train_fraction", "weight_decay", "steps", "no run grokked", 3,   2,
@@ -308,6 +316,11 @@ static void test_grid(void **state)
     assert_true(
         lab_near(two_thirds, 0x35B779, 2)); /* 1000: two thirds of the logarithmic range, a node of the palette */
     assert_int_equal(lab_pixel(image, x[0] - dx, y1 - dy), two_thirds);
+    /* the name of the vertical axis, seen between its two labels, ends before the labels begin */
+    double left = x[0] - (x[1] - x[0]) / 2, middle = (y0 + y1) / 2, name = left - 2;
+    while (name > 1 && blank(image, name - 1, name, middle - 4, middle + 4)) name -= 0.25;
+    assert_in_range((int)name, 5, (int)left - 8);
+    assert_true(blank(image, name + 0.25, name + 1, y1 - 10, y0 + 10));
     cairo_surface_destroy(image);
     gk_plot_free(f);
     map.nx = 0;

@@ -138,7 +138,7 @@ static void draw_sides(cairo_t *cr, const plot_panel *p)
     if (p->x.label) plot_text(cr, p->px + p->pw / 2, bottom + (p->x.n_labels ? 12.5 : 3.5), p->x.label, 0.5, 0);
     if (!p->y.label) return;
     cairo_save(cr);
-    cairo_translate(cr, p->px - 5 - widest, p->py + p->ph / 2);
+    cairo_translate(cr, p->px - 5 - widest - (widest > 0 ? 3 : 0), p->py + p->ph / 2);
     cairo_rotate(cr, -acos(-1.0) / 2);
     plot_text(cr, 0, 0, p->y.label, 0.5, 1);
     cairo_restore(cr);
