@@ -253,6 +253,69 @@ static void test_words(void **state)
     check_words(NAN, NAN, NAN, "1 of 3 generalised.\n");
 }
 
+/* One group has no legend entry of its own: the note says over how many seeds its bands are. */
+static void test_bands_are_counted(void **state)
+{
+    (void)state;
+    const double step[] = {1, 2}, low[] = {0, 0}, high[] = {1, 1};
+    const gk_plot_curve curves[] = {{"test_accuracy", 2, step, low}, {"test_accuracy", 2, step, high}};
+    const gk_plot_run runs[] = {{.label = "a", .group = "g", .last = 2, .curves = &curves[0], .n_curves = 1},
+                                {.label = "b", .group = "g", .last = 2, .curves = &curves[1], .n_curves = 1}};
+    const char *const metrics[] = {"test_accuracy", NULL};
+    gk_plot_figure *f;
+    assert_int_equal(gk_plot_curves(&f, runs, 2, metrics, &(gk_plot_options){0}), GK_OK);
+    assert_int_equal(f->n_notes, 1);
+    assert_non_null(strstr(f->notes[0], "over 2 seeds"));
+    gk_plot_free(f);
+}
+
+/* Aligned by phase, a run that never grokked seems to: the note says that it only ended. */
+static void test_phases_are_explained(void **state)
+{
+    (void)state;
+    const double step[] = {1, 100}, value[] = {0, 1};
+    const gk_plot_curve curve = {"test_accuracy", 2, step, value};
+    const gk_plot_event events[] = {{"memorised", 10}, {"grokked", 50}};
+    gk_plot_run runs[2];
+    for (int never = 0; never < 2; never++) {
+        for (int i = 0; i < 2; i++)
+            runs[i] = (gk_plot_run){.label = i ? "b" : "a", .last = 100, .curves = &curve, .n_curves = 1,
+                                    .events = events, .n_events = i == 1 && never ? 1 : 2};
+        gk_plot_figure *f;
+        assert_int_equal(gk_plot_progress(&f, runs, 2, NULL, &(gk_plot_options){0}), GK_OK);
+        assert_int_equal(f->n_notes, 1);
+        assert_true((strstr(f->notes[0], "lacks an event") != NULL) == never);
+        gk_plot_free(f);
+    }
+}
+
+/* A figure that leaves points out says how many it has. */
+static void test_thinning_is_told(void **state)
+{
+    (void)state;
+    enum { N = 10000 };
+    double *step = malloc(N * sizeof *step), *value = malloc(N * sizeof *value);
+    for (int i = 0; i < N; i++) {
+        step[i] = i;
+        value[i] = i % 2;
+    }
+    const gk_plot_curve curve = {"test_accuracy", N, step, value};
+    const gk_plot_run run = {.label = "r", .last = N, .curves = &curve, .n_curves = 1};
+    const char *const metrics[] = {"test_accuracy", NULL};
+    gk_plot_figure *f;
+    int drawn, total, said = 0;
+    assert_int_equal(gk_plot_curves(&f, &run, 1, metrics, &(gk_plot_options){.x = GK_PLOT_LINEAR}), GK_OK);
+    plot_count_points(f, &drawn, &total);
+    assert_int_equal(total, N);
+    assert_in_range(drawn, 500, N - 1);
+    assert_int_equal(f->n_notes, 1);
+    assert_int_equal(sscanf(f->notes[0], "%d of 10000 points drawn", &said), 1);
+    assert_int_equal(said, drawn);
+    gk_plot_free(f);
+    free(step);
+    free(value);
+}
+
 static void test_colour_bar_has_a_title(void **state)
 {
     (void)state;
@@ -294,7 +357,8 @@ int main(void)
         cmocka_unit_test(test_scale_map), cmocka_unit_test(test_ticks), cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_thin),      cmocka_unit_test(test_mean),  cmocka_unit_test(test_align),
         cmocka_unit_test(test_sparkline), cmocka_unit_test(test_save),  cmocka_unit_test(test_words),
-        cmocka_unit_test(test_colour_bar_has_a_title),
+        cmocka_unit_test(test_colour_bar_has_a_title), cmocka_unit_test(test_bands_are_counted),
+        cmocka_unit_test(test_phases_are_explained),   cmocka_unit_test(test_thinning_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

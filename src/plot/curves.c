@@ -165,7 +165,11 @@ static int add_group(picture *pic, plot_panel *p, const char *metric, int group,
         line->high = plot_copy(pic->f, mean.high, (size_t)mean.n);
     }
     free(mean.x);
-    plot_note_add(pic->f, "Bands: mean ± 1 standard deviation over seeds; of the logarithms on a logarithmic axis.");
+    /* of several groups the legend says how many */
+    const char *seeds = pic->groups == 1 ? plot_say(pic->f, "%d seeds", m) : "seeds";
+    plot_note_add(
+        pic->f, plot_say(pic->f, "Bands: mean ± 1 standard deviation over %s; of the logarithms on a logarithmic axis.",
+                         seeds));
     return pic->f->failed ? GK_FAILED : GK_OK;
 }
 
@@ -336,6 +340,13 @@ static void add_phases(gk_plot_figure *f, const gk_plot_run *run, gk_plot_axis a
                            "(grokked), until the weight norm stops falling (cleaned).");
 }
 
+static bool all_grokked(const gk_plot_run *runs, int n)
+{
+    for (int r = 0; r < n; r++)
+        if (isnan(gk_plot_run_event(&runs[r], "grokked"))) return false;
+    return true;
+}
+
 int gk_plot_progress(gk_plot_figure **out, const gk_plot_run *runs, int n, const char *const *metrics,
                      const gk_plot_options *options)
 {
@@ -377,7 +388,10 @@ int gk_plot_progress(gk_plot_figure **out, const gk_plot_run *runs, int n, const
         if (n == 1)
             add_phases(pic.f, &runs[0], pic.axis);
         else
-            plot_note_add(pic.f, "Each run's steps are stretched so that its own events meet; straight in between.");
+            plot_note_add(pic.f, all_grokked(runs, n)
+                                     ? "Each run's steps are stretched so that its own events meet; straight in between."
+                                     : "Each run's steps are stretched so that its own events meet; straight in "
+                                       "between. A run that lacks an event ends where the others have it.");
     }
     return plot_figure_done(pic.f, out);
 }
