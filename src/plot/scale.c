@@ -137,8 +137,8 @@ static int linear_ticks(const plot_scale *s, int labels, plot_tick *ticks)
     return n;
 }
 
-/* Labels at 1-2-5 where there is room for them, else at `between` (0: at none) and the decades. */
-static int log_ticks(const plot_scale *s, int labels, int between, plot_tick *ticks)
+/* Labels at 1-2-5 where there is room for them, else at 1-3 where there is room or `threes` insists, else at decades. */
+static int log_ticks(const plot_scale *s, int labels, bool threes, plot_tick *ticks)
 {
     static const int few[] = {1, 2, 5};
     int from = (int)floor(log10(s->lo) + 1e-9), to = (int)ceil(log10(s->hi) - 1e-9), n = 0;
@@ -149,11 +149,12 @@ static int log_ticks(const plot_scale *s, int labels, int between, plot_tick *ti
     if (every < 1) every = 1;
     bool plain = s->lo > 0.0009 && s->hi < 1.0001e4; /* all labels short as plain numbers */
     bool subdivide = decades * 3 <= labels + 1;      /* room for 1-2-5 */
+    threes = !subdivide && (threes || decades * 2 <= labels + 1);
     for (int e = from; e <= to; e++) {
         for (int m = 1; m < 10; m++) {
             double v = m * pow(10, e);
             if (v < s->lo * (1 - 1e-9) || v > s->hi * (1 + 1e-9)) continue;
-            bool major = (m == 1 && ((e % every) + every) % every == 0) || m == between;
+            bool major = (m == 1 && ((e % every) + every) % every == 0) || (m == 3 && threes);
             for (int i = 0; i < 3 && subdivide; i++) major = major || m == few[i];
             if (!major && (every > 1 || decades > 8) && m != 1) continue;
             char text[24] = "";
@@ -187,9 +188,9 @@ int plot_scale_ticks(const plot_scale *s, int labels, plot_tick *ticks)
         return n;
     }
     if (s->kind == PLOT_LINEAR) return linear_ticks(s, labels, ticks);
-    int n = log_ticks(s, labels, 0, ticks);
+    int n = log_ticks(s, labels, false, ticks);
     if (has_labels(ticks, n)) return n;
     /* more than a decade holds a 1 and a 3; less has ticks of the linear kind, at their logarithmic places */
-    if (s->hi / s->lo > 10) return log_ticks(s, labels, 3, ticks);
+    if (s->hi / s->lo > 10) return log_ticks(s, labels, true, ticks);
     return linear_ticks(s, labels < 4 ? labels : 4, ticks);
 }
