@@ -69,6 +69,7 @@ static void test_ticks(void **state)
     check_ticks((plot_scale){PLOT_LOG, 0.02, 0.9, false}, 2, "0.03 0.1 0.3");
     check_ticks((plot_scale){PLOT_LOG, 1, 50, true}, 3, "0 1 3 10 30"); /* room for some, not for 1-2-5 */
     check_ticks((plot_scale){PLOT_LOG, 1, 300, true}, 3, "0 1 10 100");
+    check_ticks((plot_scale){PLOT_LOG, 5, 15000, true}, 7, "0 10¹ 10² 10³ 10⁴");
     check_ticks((plot_scale){PLOT_PHASE, -1, 2, false}, 4, "start memorised grokked end");
     check_ticks((plot_scale){PLOT_PHASE, 0, 1, false}, 4, "memorised end");
     /* a scale for no data, for one value, for none at all */

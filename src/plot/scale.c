@@ -149,7 +149,8 @@ static int log_ticks(const plot_scale *s, int labels, bool threes, plot_tick *ti
     if (every < 1) every = 1;
     bool plain = s->lo > 0.0009 && s->hi < 1.0001e4; /* all labels short as plain numbers */
     bool subdivide = decades * 3 <= labels + 1;      /* room for 1-2-5 */
-    threes = !subdivide && (threes || decades * 2 <= labels + 1);
+    /* 3×10² beside 10² is no help to the eye unless one power stands alone */
+    threes = !subdivide && (threes || (plain && decades * 2 <= labels + 1));
     for (int e = from; e <= to; e++) {
         for (int m = 1; m < 10; m++) {
             double v = m * pow(10, e);
