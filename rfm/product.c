@@ -14,7 +14,8 @@ enum {
     ROWS = 6,      /* of A in a tile */
     SOME_ROWS = 3, /* where fewer are left; then one at a time */
     VECTORS = 4,   /* of B in a tile */
-    DEPTH = 512,   /* rows of a panel that are used before the next: they stay in the second cache */
+    DEPTH = 128,   /* rows of a panel at a time */
+    BLOCK = 96,    /* rows of A at a time */
 };
 #define AVX512 __attribute__((target("avx512f,avx512dq,avx512vl,fma")))
 

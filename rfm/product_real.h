@@ -39,6 +39,12 @@ AVX512 static inline __attribute__((always_inline)) void NAME(tile)(int rows, in
     }
     for (int i = 0; i < depth; i++) {
         VECTOR line[VECTORS];
+        if (step == 1 && i % LANES == 0) { /* rows far apart are no stream that the hardware sees */
+#pragma GCC unroll 8
+            for (int r = 0; r < ROWS; r++) {
+                if (r < rows) _mm_prefetch((const char *)(a + (size_t)(r + ROWS) * row + (size_t)i), _MM_HINT_T0);
+            }
+        }
 #pragma GCC unroll 4
         for (int v = 0; v < VECTORS; v++) line[v] = v < vectors ? V(load)(b + (size_t)i * ldb + v * LANES) : V(setzero)();
 #pragma GCC unroll 8
@@ -92,25 +98,28 @@ AVX512 static void NAME(tile_of)(int rows, int depth, const REAL *a, size_t row,
 #undef TILE
 
 /* C [m,n] (+)= A [m,k] B. B's rows are ldb apart or, with ldb 0, packed in panels of `all` rows, of which k from `begin`
- * on are meant. In stretches of DEPTH rows, and of A, the larger factor, each number is read once, by all panels. */
+ * on are meant. A stretch of a panel, DEPTH rows, stays in the first cache while BLOCK rows of A pass; A comes from
+ * further away, and of it the BLOCK rows by DEPTH columns stay in the second while the panels pass. */
 AVX512 static void NAME(multiply)(bool ta, int m, int n, int k, const REAL *a, size_t lda, const REAL *b, size_t ldb,
                                   int all, int begin, bool add, REAL *c, size_t ldc)
 {
-    const int width = VECTORS * LANES;
+    enum { WIDTH = VECTORS * LANES };
     const size_t row = ta ? 1 : lda, step = ta ? lda : 1;
-    for (int from = 0; from < k; from += DEPTH) {
-        const int depth = k - from < DEPTH ? k - from : DEPTH;
-        const size_t line = (size_t)(begin + from);
-        for (int at = 0, rows; at < m; at += rows) {
-            rows = m - at >= ROWS ? ROWS : m - at >= SOME_ROWS ? SOME_ROWS : 1;
-            for (int first = 0; first < n; first += width) {
-                const int columns = n - first < width ? n - first : width;
+    for (int block = 0; block < m; block += BLOCK) {
+        const int end = m - block < BLOCK ? m : block + BLOCK;
+        for (int from = 0; from < k; from += DEPTH) {
+            const int depth = k - from < DEPTH ? k - from : DEPTH;
+            const size_t line = (size_t)(begin + from);
+            for (int first = 0; first < n; first += WIDTH) {
+                const int columns = n - first < WIDTH ? n - first : WIDTH;
                 const size_t padded = (size_t)((columns + LANES - 1) / LANES * LANES);
-                const REAL *panel =
-                    ldb ? b + line * ldb + first : b + (size_t)first * (size_t)all + line * padded;
-                NAME(tile_of)
-                (rows, depth, a + (size_t)at * row + (size_t)from * step, row, step, panel, ldb ? ldb : padded,
-                 c + (size_t)at * ldc + first, ldc, columns, add || from > 0);
+                const REAL *panel = ldb ? b + line * ldb + first : b + (size_t)first * (size_t)all + line * padded;
+                for (int at = block, rows; at < end; at += rows) {
+                    rows = end - at >= ROWS ? ROWS : end - at >= SOME_ROWS ? SOME_ROWS : 1;
+                    NAME(tile_of)
+                    (rows, depth, a + (size_t)at * row + (size_t)from * step, row, step, panel, ldb ? ldb : padded,
+                     c + (size_t)at * ldc + first, ldc, columns, add || from > 0);
+                }
             }
         }
     }
