@@ -389,9 +389,10 @@ int gk_plot_progress(gk_plot_figure **out, const gk_plot_run *runs, int n, const
             add_phases(pic.f, &runs[0], pic.axis);
         else
             plot_note_add(pic.f, all_grokked(runs, n)
-                                     ? "Each run's steps are stretched so that its own events meet; straight in between."
-                                     : "Each run's steps are stretched so that its own events meet; straight in "
-                                       "between. A run that lacks an event ends where the others have it.");
+                                     ? "Each run's steps are stretched so that its own events meet; straight "
+                                       "in between."
+                                     : "Each run's steps are stretched so that its own events meet; straight "
+                                       "in between. A run that lacks an event ends where the others have it.");
     }
     return plot_figure_done(pic.f, out);
 }

@@ -137,7 +137,7 @@ static int linear_ticks(const plot_scale *s, int labels, plot_tick *ticks)
     return n;
 }
 
-/* Labels at 1-2-5 where there is room for them, else at 1-3 where there is room or `threes` insists, else at decades. */
+/* Labels at 1-2-5 where there is room, else at 1-3 where there is room or `threes` insists on it, else at decades. */
 static int log_ticks(const plot_scale *s, int labels, bool threes, plot_tick *ticks)
 {
     static const int few[] = {1, 2, 5};
