@@ -63,9 +63,8 @@ static void power_text(char *out, size_t size, int e)
 /* m x 10^e, raised as its neighbours are, also where plot_number would write it plain. */
 static void multiple_text(char *out, size_t size, int m, int e)
 {
-    char power[24];
-    power_text(power, sizeof power, e);
-    snprintf(out, size, "%d×%s", m, power);
+    const int n = snprintf(out, size, "%d×", m);
+    power_text(out + n, size - (size_t)n, e);
 }
 
 void plot_number(char *out, size_t size, double v)
