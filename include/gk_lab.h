@@ -49,8 +49,9 @@ void gk_revived_free(gk_revived *r);
 
 /* (Re)computes measures on every stored weights checkpoint of a run, with key frequencies and the final feature matrix
  * fixed from the last one, and puts them into the store in one transaction. only: NULL-terminated family or metric names,
- * or NULL for the default families. report (may be NULL) is told the time each family took in all. */
+ * or NULL for the default families. rule: how the key frequencies are chosen. report (may be NULL) is told the time each family took in all. */
 typedef void gk_measured_fn(void *context, const char *family, double seconds, int values);
-int gk_lab_measure(gk_store *store, int64_t run, const char *const *only, gk_measured_fn *report, void *context);
+int gk_lab_measure(gk_store *store, int64_t run, const char *const *only, gk_key_rule rule, gk_measured_fn *report,
+                   void *context);
 
 #endif

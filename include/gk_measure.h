@@ -11,11 +11,18 @@ typedef struct gk_metric_name {
     const char *description;
 } gk_metric_name;
 
+typedef enum gk_key_rule {
+    GK_KEYS_WEIGHTS, /* norm of the rows of F W_L above a quarter of the largest; outputs where there are no neurons */
+    GK_KEYS_OUTPUTS, /* the same rule on the cosine coefficients of the outputs: any method */
+    GK_KEYS_NEURONS, /* the paper's notebook: best frequency of each neuron, no threshold */
+} gk_key_rule;
+
 /* Key frequencies and final matrices that some measures refer to: fixed from the final model (gk_reference_of). */
 typedef struct gk_reference {
     int n_key;
-    int key[512];    /* key frequencies, ascending */
-    double *final_m; /* [2p,2p] the final feature matrix (metric of the RFM, else sqrt_agop), NULL if there is none */
+    int key[512];     /* key frequencies, ascending */
+    gk_key_rule rule; /* that chose them */
+    double *final_m;  /* [2p,2p] the final feature matrix (metric of the RFM, else sqrt_agop), NULL if there is none */
 } gk_reference;
 
 typedef struct gk_probe gk_probe;
@@ -27,8 +34,8 @@ void gk_probe_free(gk_probe *probe);
 /* The model moved on: forget what was computed, keep the memory. */
 void gk_probe_renew(gk_probe *probe);
 
-/* Fixes the reference from the final model's probe; to be freed with gk_reference_free. */
-int gk_reference_of(gk_probe *final, gk_reference *out);
+/* Fixes the reference from the final model's probe, its frequencies by `rule`; to be freed with gk_reference_free. */
+int gk_reference_of(gk_probe *final, gk_key_rule rule, gk_reference *out);
 void gk_reference_free(gk_reference *reference);
 
 /* Where measures put their values. Both hooks return GK_OK or a negative code that is passed on. */
@@ -53,6 +60,13 @@ typedef struct gk_measure {
  * method, and sqrt_agop. NULL with an error line on failure. *n gets the size. */
 const double *gk_probe_feature(gk_probe *probe, const char *kind, int *n);
 
+/* Gives the probe a raw or derived matrix [n,n] that was worked out before, e.g. the stored one of this step, in place of
+ * computing it; copied, and valid until the probe is renewed. */
+int gk_probe_give_feature(gk_probe *probe, const char *kind, const double *data, int n);
+/* The kind of matrix whose structure is asked about: `metric` of a kernel machine, sqrt_agop of a network; NULL if the
+ * method has neither. */
+const char *gk_probe_structural_kind(const gk_probe *probe);
+
 /* Emits through `sink->matrix` the matrices kept by default, where they exist: agop, sqrt_agop (not of a machine with a
  * metric: there it is the next metric), nfm, metric. */
 int gk_measure_matrices(gk_probe *probe, const gk_sink *sink);
@@ -62,16 +76,13 @@ int gk_measure_align(const double *matrix, const double *final_m, int n, const g
 
 /* ---- key frequencies (Nanda et al. 2023): fixed from the final model, then applied to all checkpoints ---- */
 
-typedef enum gk_key_rule {
-    GK_KEYS_WEIGHTS, /* norm of the rows of F W_L above a quarter of the largest; outputs where there are no neurons */
-    GK_KEYS_OUTPUTS, /* the same rule on the cosine coefficients of the outputs: any method */
-    GK_KEYS_NEURONS, /* the paper's notebook: best frequency of each neuron, no threshold */
-} gk_key_rule;
-
-/* Fills reference->key and n_key; n_key = 0 where the task is no addition on a cyclic group. */
+/* Fills reference->key, n_key and rule (outputs where there are no neurons); n_key = 0 where the task is no addition on a
+ * cyclic group. */
 int gk_measure_key_frequencies(gk_probe *probe, gk_key_rule rule, gk_reference *reference);
 /* Detail of the key_frequencies event, {"frequencies":[...],"modulus":m,"rule":"..."}; malloc'ed. */
-char *gk_measure_key_json(const gk_probe *probe, gk_key_rule rule, const gk_reference *reference);
+char *gk_measure_key_json(const gk_probe *probe, const gk_reference *reference);
+/* The names of the rules as the event has them, in the order of gk_key_rule, ended by NULL. */
+extern const char *const gk_key_rules[];
 
 /* ---- phases ---- */
 

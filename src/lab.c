@@ -171,11 +171,11 @@ static int measure_final(lab_run *r)
 {
     const gk_sink sink = {r, sink_value, sink_matrix, sink_event};
     gk_reference reference = {0};
-    int code = gk_reference_of(r->probe, &reference);
+    int code = gk_reference_of(r->probe, GK_KEYS_WEIGHTS, &reference);
     for (const gk_measure *const *m = gk_measures; code == GK_OK && *m; m++)
         if (gk_registry_measures(r->config, *m) && (*m)->needs_reference) code = (*m)->compute(r->probe, &reference, &sink);
     if (code == GK_OK && reference.n_key > 0) {
-        char *json = gk_measure_key_json(r->probe, GK_KEYS_WEIGHTS, &reference);
+        char *json = gk_measure_key_json(r->probe, &reference);
         code = json ? gk_recorder_event(r->recorder, r->measure_step, "key_frequencies", json) : GK_FAILED;
         free(json);
     }

@@ -2,6 +2,7 @@
 #include "remeasure.h"
 
 #include "describe.h"
+#include "gk_matrix.h"
 #include "phases.h"
 #include "record.h"
 #include "revive.h"
@@ -17,7 +18,8 @@
 typedef struct wanted {
     const char *const *only;
     const gk_config *config; /* of the run: its `measures` join the default families; NULL for none */
-    bool waiting; /* by default, and waiting for the reference */
+    gk_key_rule rule; /* for the key frequencies */
+    bool waiting;     /* by default, and waiting for the reference */
 } wanted;
 
 typedef struct remeasure {
@@ -137,10 +139,26 @@ static int measure_step(remeasure *r, gk_probe *probe, const gk_reference *refer
 /* The frequencies that the run's progress measures refer to, as an event at its last checkpoint. */
 static int put_key_frequencies(remeasure *r, const gk_probe *probe, const gk_reference *reference)
 {
-    char *json = gk_measure_key_json(probe, GK_KEYS_WEIGHTS, reference);
+    char *json = gk_measure_key_json(probe, reference);
     if (!json) return GK_FAILED;
     const int code = gk_recorder_event(r->recorder, r->step, "key_frequencies", json);
     free(json);
+    return code;
+}
+
+/* A run that has just ended stored the matrix of this step as it measured it: the alignment needs no second one. */
+static int give_stored(gk_store *store, int64_t run, int64_t step, gk_probe *probe)
+{
+    const char *kind = gk_probe_structural_kind(probe);
+    double *data;
+    int rows, cols;
+    int64_t at;
+    if (!kind) return GK_OK;
+    int code = gk_store_get_matrix(store, run, step, kind, &data, &rows, &cols, &at);
+    if (code == GK_NOTFOUND) return GK_OK;
+    if (code != GK_OK) return code;
+    if (at == step && rows == cols) code = gk_probe_give_feature(probe, kind, data, rows);
+    free(data);
     return code;
 }
 
@@ -152,6 +170,7 @@ static int remeasure_run(gk_store *store, int64_t run, wanted *w, gk_measured_fn
     gk_reference reference = {0};
     remeasure r = {.wanted = w};
     family_cost cost[FAMILIES_MAX] = {{0}};
+    gk_blas_threads(1); /* the methods thread by themselves; two pools of threads would clash */
     int code = list_checkpoints(store, run, &list);
     if (code != GK_OK) goto free_list;
     if (list.n == 0) {
@@ -161,13 +180,14 @@ static int remeasure_run(gk_store *store, int64_t run, wanted *w, gk_measured_fn
     if ((code = gk_lab_revive(store, run, -1, &back)) != GK_OK) goto free_list;
     w->config = &back.config;
     if ((code = gk_probe_new(&probe, back.method, back.model, &back.split, &back.config)) != GK_OK) goto free_back;
-    if ((code = gk_reference_of(probe, &reference)) != GK_OK) goto free_probe;
+    if ((code = gk_reference_of(probe, w->rule, &reference)) != GK_OK) goto free_probe;
     /* Nothing is committed, so the recorder does not touch the store, before all checkpoints are read. */
     if ((code = gk_recorder_start(&r.recorder, store, run)) != GK_OK) goto free_probe;
     for (size_t i = 0; code == GK_OK && i < list.n; i++) {
         r.step = list.steps[i];
         if ((code = gk_revive_load(store, run, GK_WEIGHTS, r.step, &back, NULL)) != GK_OK) break;
         gk_probe_renew(probe);
+        if (w->waiting && !list.bare[i] && (code = give_stored(store, run, r.step, probe)) != GK_OK) break;
         code = measure_step(&r, probe, &reference, list.bare[i] && !w->waiting && !w->only, cost);
     }
     if (code == GK_OK && reference.n_key > 0) code = put_key_frequencies(&r, probe, &reference);
@@ -195,9 +215,10 @@ int gk_remeasure_reference(gk_store *store, int64_t run)
     return remeasure_run(store, run, &w, NULL, NULL);
 }
 
-int gk_lab_measure(gk_store *store, int64_t run, const char *const *only, gk_measured_fn *report, void *context)
+int gk_lab_measure(gk_store *store, int64_t run, const char *const *only, gk_key_rule rule, gk_measured_fn *report,
+                   void *context)
 {
-    wanted w = {.only = only};
+    wanted w = {.only = only, .rule = rule};
     for (const char *const *name = only; name && *name; name++) {
         const char *const one[] = {*name, NULL};
         const wanted asked = {.only = one};

@@ -208,7 +208,7 @@ static void frequencies_are_said_as_json(void **state)
     static records r;
     fixture f;
     begin(&f, "div", 11, "net");
-    char *text = gk_measure_key_json(f.probe, GK_KEYS_WEIGHTS, &f.reference);
+    char *text = gk_measure_key_json(f.probe, &f.reference);
     assert_string_equal(text, "{\"frequencies\":[2,5],\"modulus\":10,\"rule\":\"neuron_logit\"}");
     free(text);
     /* cosines of the exponents' difference: amplitudes below a quarter of the largest do not dominate */

@@ -7,6 +7,7 @@
 
 static const gk_cli_option options[] = {
     {"only", 0, "NAME,...", "these families or metrics alone"},
+    {"key-rule", 0, "RULE", "how the key frequencies are chosen: neuron_logit (default), outputs or neurons"},
     {"ablate", 0, NULL, "the ablations, which are not among the defaults"},
     {"list", 0, NULL, "lists families and metrics"},
     {NULL, 0, NULL, NULL},
@@ -57,7 +58,21 @@ static int list_measures(gk_list_format format)
     return code;
 }
 
-static int measure_all(const gk_cli *cli, const gk_cli_args *args, const char *const *only)
+static int choose_rule(const char *given, gk_key_rule *rule)
+{
+    *rule = GK_KEYS_WEIGHTS;
+    for (int i = 0; given && gk_key_rules[i]; i++) {
+        if (strcmp(given, gk_key_rules[i]) != 0) continue;
+        *rule = (gk_key_rule)i;
+        return GK_OK;
+    }
+    if (!given) return GK_OK;
+    const char *near = gk_text_nearest(given, gk_key_rules);
+    return gk_error(GK_USAGE, "unknown key rule '%s'%s%s%s; accepted: neuron_logit, outputs, neurons", given,
+                    near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+}
+
+static int measure_all(const gk_cli *cli, const gk_cli_args *args, const char *const *only, gk_key_rule rule)
 {
     static const char *const names[] = {"run", "family", "values", "seconds"};
     gk_store *s = NULL;
@@ -67,7 +82,7 @@ static int measure_all(const gk_cli *cli, const gk_cli_args *args, const char *c
     code = gk_list_begin(&t.list, stdout, gk_list_format_of(args), 4, names);
     for (int i = 0; i < args->n_words && code == GK_OK; i++) {
         code = gk_store_find_run(s, args->words[i], &t.run);
-        if (code == GK_OK) code = gk_lab_measure(s, t.run, only, take_family, &t);
+        if (code == GK_OK) code = gk_lab_measure(s, t.run, only, rule, take_family, &t);
         if (code == GK_OK) code = t.code;
     }
     if (code == GK_OK) gk_list_end(&t.list);
@@ -84,8 +99,10 @@ static int run(gk_cli *cli, const gk_cli_args *args)
     if (ablate && gk_cli_given(args, "only")) return gk_error(GK_USAGE, "--ablate and --only exclude each other");
     char *text = NULL;
     const char **words = NULL;
-    int code = only ? split_words(only, &text, &words) : GK_OK;
-    if (code == GK_OK) code = measure_all(cli, args, words);
+    gk_key_rule rule;
+    int code = choose_rule(gk_cli_given(args, "key-rule"), &rule);
+    if (code == GK_OK && only) code = split_words(only, &text, &words);
+    if (code == GK_OK) code = measure_all(cli, args, words, rule);
     free(text);
     free(words);
     return code;

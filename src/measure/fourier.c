@@ -223,6 +223,7 @@ int gk_measure_key_frequencies(gk_probe *probe, gk_key_rule rule, gk_reference *
     reference->n_key = 0;
     if (m == 0) return GK_OK;
     if (!has_neurons(probe)) rule = GK_KEYS_OUTPUTS;
+    reference->rule = rule;
     double *strength = gk_probe_work(probe, 1, (size_t)m / 2 + 1), largest = 0;
     if (!strength) return GK_FAILED;
     switch (rule) {
@@ -244,14 +245,15 @@ int gk_measure_key_frequencies(gk_probe *probe, gk_key_rule rule, gk_reference *
     return GK_OK;
 }
 
-char *gk_measure_key_json(const gk_probe *probe, gk_key_rule rule, const gk_reference *reference)
+const char *const gk_key_rules[] = {"neuron_logit", "outputs", "neurons", NULL};
+
+char *gk_measure_key_json(const gk_probe *probe, const gk_reference *reference)
 {
-    static const char *const rules[] = {"neuron_logit", "outputs", "neurons"};
     char *text = gk_alloc(128 + 8 * (size_t)reference->n_key, 1);
     if (!text) return NULL;
     int at = sprintf(text, "{\"frequencies\":[");
     for (int i = 0; i < reference->n_key; i++) at += sprintf(text + at, "%s%d", i ? "," : "", reference->key[i]);
     sprintf(text + at, "],\"modulus\":%d,\"rule\":\"%s\"}", probe->group.m,
-            rules[has_neurons(probe) ? rule : GK_KEYS_OUTPUTS]);
+            gk_key_rules[reference->rule]);
     return text;
 }

@@ -37,6 +37,7 @@ typedef struct probe_feature {
     char kind[32];
     int n;
     bool fresh;
+    bool given;     /* not worked out here: without eigenvalues */
     double *data;   /* [n,n] */
     double *values; /* [n] its eigenvalues where they fell out on the way, else NULL */
 } probe_feature;

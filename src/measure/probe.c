@@ -181,14 +181,31 @@ const double *gk_probe_feature(gk_probe *probe, const char *kind, int *n)
         return NULL;
     }
     f->fresh = true;
+    f->given = false;
     return f->data;
+}
+
+int gk_probe_give_feature(gk_probe *probe, const char *kind, const double *data, int n)
+{
+    probe_feature *f = feature_slot(probe, kind, n);
+    if (!f) return GK_FAILED;
+    assert(f->n == n);
+    memcpy(f->data, data, (size_t)n * (size_t)n * sizeof *data);
+    f->fresh = f->given = true;
+    return GK_OK;
+}
+
+const char *gk_probe_structural_kind(const gk_probe *probe)
+{
+    const char *kind = gk_probe_has_feature(probe, "metric") ? "metric" : "sqrt_agop";
+    return gk_probe_has_feature(probe, kind) ? kind : NULL;
 }
 
 const double *gk_probe_structural(gk_probe *probe, int *n)
 {
-    const char *kind = gk_probe_has_feature(probe, "metric") ? "metric" : "sqrt_agop";
+    const char *kind = gk_probe_structural_kind(probe);
     *n = 0;
-    if (!gk_probe_has_feature(probe, kind)) return NULL;
+    if (!kind) return NULL;
     const double *matrix = gk_probe_feature(probe, kind, n);
     if (!matrix) *n = -1;
     return matrix;
@@ -200,7 +217,7 @@ int gk_probe_structural_rank(gk_probe *probe, double *rank)
     const double *matrix = gk_probe_structural(probe, &n);
     if (!matrix) return GK_FAILED;
     for (int i = 0; i < probe->n_features; i++) {
-        if (probe->features[i].data != matrix || !probe->features[i].values) continue;
+        if (probe->features[i].data != matrix || !probe->features[i].values || probe->features[i].given) continue;
         *rank = gk_effective_rank_of(probe->features[i].values, n);
         return GK_OK;
     }

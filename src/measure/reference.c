@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-int gk_reference_of(gk_probe *final, gk_reference *out)
+int gk_reference_of(gk_probe *final, gk_key_rule rule, gk_reference *out)
 {
     *out = (gk_reference){0};
-    int n, code = gk_measure_key_frequencies(final, GK_KEYS_WEIGHTS, out);
+    int n, code = gk_measure_key_frequencies(final, rule, out);
     if (code != GK_OK) return code;
     const double *m = gk_probe_structural(final, &n);
     if (!m) return n < 0 ? GK_FAILED : GK_OK;

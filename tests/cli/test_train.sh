@@ -76,6 +76,10 @@ prints "measure --list describes" '^structure +circulance'
 refuses "measure: unknown measure" 2 "unknown measure .circulanze.*measure --list" measure 1 --only circulanze
 works "measure --ablate" measure tiny --ablate
 prints "measure --ablate has one family" '^  +3 +ablation +[1-9]'
+works "measure --key-rule" measure 1 --only key --key-rule neurons
+same "the event tells the rule" "$(query "SELECT count(*) > 0 FROM event WHERE run_id = 1
+    AND kind = 'key_frequencies' AND json_extract(detail, '$.rule') = 'neurons'")" 1
+refuses "measure: unknown rule" 2 "unknown key rule 'neuron'; did you mean 'neurons'" measure 1 --key-rule neuron
 refuses "measure: no run" 2 "usage: groklab measure RUN" measure
 
 works "doctor" doctor
