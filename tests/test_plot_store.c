@@ -244,7 +244,7 @@ static void test_progress(void **state)
     char *svg = drawn("progress a --x linear --y linear --metrics test_accuracy,weight_norm_sq");
     column steps = query("SELECT step" OF("a", "weight_norm_sq")),
            values = query("SELECT value" OF("a", "weight_norm_sq"));
-    assert_true(path_of(svg, INK_STROKE, 1, x, y) > 2);
+    assert_true(path_of(svg, INK_STROKE, 0, x, y) > 2);
     assert_drawn(x, y, &steps, &values);
     free(svg);
     free(x);
