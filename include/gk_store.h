@@ -55,7 +55,7 @@ typedef struct gk_run_row {
 /* Inserts a run (status running, pid, host, heartbeat) and its params from the config. */
 int gk_store_new_run(gk_store *s, const gk_method *method, const gk_config *config, int64_t split_id, int64_t parent_id,
                      int64_t *id);
-/* text: an id, a unique prefix of a uid, a name, or @last. GK_NOTFOUND suggests; GK_USAGE when ambiguous. */
+/* text: an id, a name, the first digits of a uid (4 or more), or @last. GK_NOTFOUND suggests; GK_USAGE when ambiguous. */
 int gk_store_find_run(gk_store *s, const char *text, int64_t *id);
 int gk_store_get_run(gk_store *s, int64_t id, gk_run_row *out);
 void gk_run_row_free(gk_run_row *row);

@@ -180,6 +180,10 @@ static void test_find_run(void **state)
     OK(gk_store_find_run(s, uid, &id));
     assert_true(id == 3);
     free(uid);
+    lab_do(s, "UPDATE run SET uid = 'fedc' || substr(uid, 5) WHERE id = 2");
+    OK(gk_store_find_run(s, "fedc", &id));
+    assert_true(id == 2);
+    REFUSED(gk_store_find_run(s, "fed", &id), GK_NOTFOUND, "no run 'fed'"); /* three digits are a slip, not a uid */
     REFUSED(gk_store_find_run(s, "beta", &id), GK_USAGE, "'beta'", "2, 4", "@last");
     REFUSED(gk_store_find_run(s, "alhpa", &id), GK_NOTFOUND, "'alhpa'", "did you mean 'alpha'");
     REFUSED(gk_store_find_run(s, "zzzzzzzzzz", &id), GK_NOTFOUND, "groklab ls");

@@ -157,6 +157,8 @@ static int no_such_run(gk_store *s, const char *text)
     return code;
 }
 
+enum { UID_DIGITS_MIN = 4 };
+
 int gk_store_find_run(gk_store *s, const char *text, int64_t *id)
 {
     int code = GK_NOTFOUND;
@@ -168,7 +170,8 @@ int gk_store_find_run(gk_store *s, const char *text, int64_t *id)
     if (gk_text_int(text, &number) == GK_OK)
         code = find_one(s, "SELECT id FROM run WHERE id = CAST(?1 AS INTEGER)", text, "id", id);
     if (code == GK_NOTFOUND) code = find_one(s, "SELECT id FROM run WHERE name = ?1 ORDER BY id", text, "name", id);
-    if (code == GK_NOTFOUND && text[0] && strspn(text, "0123456789abcdef") == strlen(text))
+    /* A wrong id, 99 say, is the start of one uid in 256: `rm 99` must not take that run. */
+    if (code == GK_NOTFOUND && strlen(text) >= UID_DIGITS_MIN && strspn(text, "0123456789abcdef") == strlen(text))
         code = find_one(s, "SELECT id FROM run WHERE uid >= ?1 AND uid < ?1 || 'g' ORDER BY id", text,
                         "first uid digits", id);
     return code == GK_NOTFOUND ? no_such_run(s, text) : code;
