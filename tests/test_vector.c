@@ -71,8 +71,15 @@ int main(void)
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
 #else
+static void roots_are_exact_to_a_unit(void **state)
+{
+    (void)state;
+    skip(); /* every root is the instruction's */
+}
+
 int main(void)
 {
-    return 0; /* every root is the instruction's */
+    const struct CMUnitTest tests[] = {cmocka_unit_test(roots_are_exact_to_a_unit)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }
 #endif
