@@ -136,11 +136,17 @@ run: deps
 	@$(MAKE) --no-print-directory all
 	build/groklab run runs/first.ini
 
-CLI_TESTS := $(wildcard tests/cli/test_*.sh)
+# tests/run.sh runs as many at a time as there are processors (JOBS=1: one by one). The longest begin first, so that none is left
+# to run alone at the end; bench, which measures the machine, has it for itself.
+LONGEST   := test_kill test_measure_released test_recipe test_rfm_solvers test_sweep_kill test_train test_measure_experiments
+ALONE     := tests/cli/test_bench.sh
+ALL_TESTS := $(TST_BIN) $(filter-out $(ALONE),$(wildcard tests/cli/test_*.sh))
+EARLY     := $(foreach t,$(LONGEST),$(filter %/$(t) %/$(t).sh,$(ALL_TESTS)))
+TESTS     := $(EARLY) $(filter-out $(EARLY),$(ALL_TESTS))
 test: deps
 	@$(MAKE) --no-print-directory all tests
-	@GROKLAB=$(abspath $(OUT)/groklab) GROKLAB_SQL=$(abspath $(OUT)/groklab_sql) tests/run.sh $(TST_BIN) $(CLI_TESTS) \
-	  "tests/house.sh $(OBJ)" $(if $(filter release,$(CONFIG)),$(OBJ)/tests/example)
+	@GROKLAB=$(abspath $(OUT)/groklab) GROKLAB_SQL=$(abspath $(OUT)/groklab_sql) tests/run.sh $(TESTS) \
+	  "tests/house.sh $(OBJ)" $(if $(filter release,$(CONFIG)),$(OBJ)/tests/example) --alone $(ALONE)
 
 # The same tests under address and undefined-behaviour sanitizers, and without the per-instruction-set versions.
 check: deps
@@ -149,7 +155,7 @@ check: deps
 .PHONY: tests sanitized
 tests: $(TST_BIN) $(OBJ)/tests/example
 sanitized: all tests
-	@ASAN_OPTIONS=detect_leaks=1 LSAN_OPTIONS=suppressions=$(abspath tests/lsan.supp):print_suppressions=0 KILLS=5 GROKLAB=$(abspath $(OUT)/groklab) GROKLAB_SQL= tests/run.sh $(TST_BIN) $(CLI_TESTS)
+	@ASAN_OPTIONS=detect_leaks=1 LSAN_OPTIONS=suppressions=$(abspath tests/lsan.supp):print_suppressions=0 KILLS=5 EPOCHS=20000 GROKLAB=$(abspath $(OUT)/groklab) GROKLAB_SQL= tests/run.sh $(TESTS) --alone $(ALONE)
 
 # The public header is enough to use the library: an example that sees nothing else.
 $(OBJ)/tests/example: tests/example.c include/groklab.h $(OUT)/libgroklab.a
@@ -160,6 +166,11 @@ $(OBJ)/tests/example: tests/example.c include/groklab.h $(OUT)/libgroklab.a
 .PHONY: page-test
 page-test: all
 	@GROKLAB=$(abspath $(OUT)/groklab) $(PYTHON) tests/page/page.py
+
+# Sweeps under a real Slurm of one node; needs root and Debian's slurmctld, slurmd, slurm-client and munge.
+.PHONY: slurm-test
+slurm-test: all
+	@GROKLAB=$(abspath $(OUT)/groklab) tests/run.sh tests/slurm/test_slurm.sh
 
 # The README's pictures, from the main job.
 .PHONY: figures

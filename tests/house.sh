@@ -28,14 +28,13 @@ wc -l $sources | awk '$2 != "total" && $1 > 500 { print $2 ": " $1 " lines" }' >
 check "no file is longer than 500 lines" "$tmp/long"
 
 # A *_real.h is the body of the .c beside it, included once for each number type.
-for h in $(ls include/*.h src/*.h src/*/*.h rfm/*.h | grep -v '_real\.h$'); do
-    ${CC:-cc} -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wpedantic -Werror $(pkg-config --cflags cairo) -Iinclude -fsyntax-only -x c "$h" 2>&1
-done | grep -E 'error' >"$tmp/alone"
-for h in nets/*.h; do
-    [ -e "$h" ] || continue
-    ${CC:-cc} -std=c11 -D_GNU_SOURCE -DGK_REAL=float -DGK_REAL_f32 -DGK_ISA_base -DGK_VARIANT=f32_base -Iinclude -fsyntax-only \
-        -x c "$h" 2>&1
-done | grep -E 'error' >>"$tmp/alone"
+# The compiler takes several, each as a unit of its own.
+alone="${CC:-cc} -std=c11 -D_GNU_SOURCE -Iinclude -fsyntax-only -x c"
+{
+    $alone -Wall -Wextra -Wpedantic -Werror $(pkg-config --cflags cairo) \
+        $(ls include/*.h src/*.h src/*/*.h rfm/*.h | grep -v '_real\.h$')
+    $alone -DGK_REAL=float -DGK_REAL_f32 -DGK_ISA_base -DGK_VARIANT=f32_base nets/*.h
+} 2>&1 | grep -E 'error' >"$tmp/alone"
 check "every header compiles alone" "$tmp/alone"
 
 # ---- includes ----
@@ -66,12 +65,9 @@ check "each library has one room; groklab.h includes none" "$tmp/libraries"
 # ---- calls, from the object files ----
 # The networks' variants are one source; f32_base stands for all of them.
 find "$obj/src" "$obj/nets" "$obj/rfm" -name '*.o' | grep -vE '\.(f64_base|f(32|64)_v[34])\.o$' | sort >"$tmp/objects"
-while read -r o; do
-    nm -g --defined-only "$o" | awk -v o="$o" '$2 ~ /[A-Z]/ { print $3, o }'
-done <"$tmp/objects" | sort -u >"$tmp/defined"
-while read -r o; do
-    nm -g --undefined-only "$o" | awk -v o="$o" '{ print $NF, o }'
-done <"$tmp/objects" | sort -u >"$tmp/wanted"
+# nm -A prints OBJECT:ADDRESS TYPE NAME; symbol object
+xargs nm -A -g --defined-only <"$tmp/objects" | awk '$2 ~ /[A-Z]/ { sub(/:.*/, "", $1); print $3, $1 }' | sort -u >"$tmp/defined"
+xargs nm -A -g --undefined-only <"$tmp/objects" | awk '{ sub(/:.*/, "", $1); print $NF, $1 }' | sort -u >"$tmp/wanted"
 # edges: caller callee
 join "$tmp/wanted" "$tmp/defined" | awk '$2 != $3 { print $2, $3 }' | sort -u >"$tmp/edges"
 [ -s "$tmp/edges" ] || echo "no calls found in $obj: build first" >"$tmp/none"
@@ -97,15 +93,13 @@ check "calls point down only" "$tmp/arrows"
 tsort "$tmp/edges" 2>&1 >/dev/null | grep -v '^tsort: -:' >"$tmp/cycles"
 check "no circular calls between files" "$tmp/cycles"
 
-grep -v "^$obj/src/cli/" "$tmp/objects" | while read -r o; do
-    nm -g --undefined-only "$o" | awk -v o="$o" \
-        '$NF ~ /^(printf|puts|putchar|vprintf|perror|exit|_exit|abort|stdout|stderr|__printf_chk|quick_exit)$/ { print o ": " $NF }'
-done >"$tmp/prints"
+grep -v " $obj/src/cli/" "$tmp/wanted" | awk \
+    '$1 ~ /^(printf|puts|putchar|vprintf|perror|exit|_exit|abort|stdout|stderr|__printf_chk|quick_exit)$/ { print $2 ": " $1 }' >"$tmp/prints"
 check "nothing below cli prints or exits" "$tmp/prints"
 
-while read -r o; do
-    size -A "$o" | awk -v o="$o" '$1 ~ /^\.(data|bss|data\.local|bss\..*|data\.[a-qs-z].*)$/ && $2 > 0 { print o ": " $2 " bytes in " $1 }'
-done <"$tmp/objects" | grep -v "^$obj/src/cli/signals.o: 4 bytes" >"$tmp/globals"
+xargs size -A <"$tmp/objects" | awk '
+    $2 == ":" { o = $1 }
+    $1 ~ /^\.(data|bss|data\.local|bss\..*|data\.[a-qs-z].*)$/ && $2 > 0 { print o ": " $2 " bytes in " $1 }' | grep -v "^$obj/src/cli/signals.o: 4 bytes" >"$tmp/globals"
 check "no mutable globals but the flag that a signal sets" "$tmp/globals"
 
 echo "1..$count"
