@@ -155,7 +155,7 @@ check: deps
 .PHONY: tests sanitized
 tests: $(TST_BIN) $(OBJ)/tests/example
 sanitized: all tests
-	@ASAN_OPTIONS=detect_leaks=1 LSAN_OPTIONS=suppressions=$(abspath tests/lsan.supp):print_suppressions=0 KILLS=5 EPOCHS=20000 GROKLAB=$(abspath $(OUT)/groklab) GROKLAB_SQL= tests/run.sh $(TESTS) --alone $(ALONE)
+	@ASAN_OPTIONS=detect_leaks=1 LSAN_OPTIONS=suppressions=$(abspath tests/lsan.supp):print_suppressions=0 KILLS=5 SLOWER=20 GROKLAB=$(abspath $(OUT)/groklab) GROKLAB_SQL= tests/run.sh $(TESTS) --alone $(ALONE)
 
 # The public header is enough to use the library: an example that sees nothing else.
 $(OBJ)/tests/example: tests/example.c include/groklab.h $(OUT)/libgroklab.a

@@ -74,7 +74,7 @@ same "with the stored values" "$(sed 1d rows)" "$(sed 1d out | cut -d, -f3-)"
 if command -v script >/dev/null; then
     script -qec "stty cols 140; '$GROKLAB' log net --follow" /dev/null >out 2>err </dev/null
     prints "sparklines of loss and accuracy on a terminal" 'epoch 12  loss [▁▂▃▄▅▆▇█ ]+ train .* acc [▁▂▃▄▅▆▇█ ]+ train'
-    script -qec "stty cols 170; '$GROKLAB' train mlp --steps 600 --measure_every 0 --checkpoint_every 0 --name shown" /dev/null >out 2>err </dev/null
+    script -qec "stty cols 170; '$GROKLAB' train mlp --steps $((600 / ${SLOWER:-1})) --measure_every 0 --checkpoint_every 0 --name shown" /dev/null >out 2>err </dev/null
     prints "and on the line of progress" 'loss [▁▂▃▄▅▆▇█ ]+ acc [▁▂▃▄▅▆▇█ ]+'
 else
     skip "sparklines on a terminal" "no script(1)"

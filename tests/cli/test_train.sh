@@ -88,8 +88,8 @@ works "doctor --json" doctor --json
 valid_json "doctor --json is JSON"
 
 # A run is stopped by a signal, leaves a checkpoint, and is resumed to the very weights of a straight run.
-# Long enough to be met on its way: EPOCHS fewer where sanitizers make each forty times as long.
-epochs=${EPOCHS:-400000}
+# Long enough to be met on its way; sanitizers make the program SLOWER.
+epochs=$((400000 / ${SLOWER:-1}))
 long="--p 13 --width 32 --steps $epochs --eval_every 100000 --measure_every 0 --checkpoint_every 0"
 stop_with() {
     "$GROKLAB" train mlp $long --seed 3 --name "$1" >out 2>err &
