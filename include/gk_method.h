@@ -68,6 +68,9 @@ typedef struct gk_method {
     /* One feature matrix, out [n, n] with n = feature_size(kind). Raw matrices only: sqrt_agop is made by the measures. */
     int (*feature)(gk_model *m, const char *kind, double *out);
     int (*feature_size)(gk_model *m, const char *kind); /* 2p for agop, nfm, metric */
+    /* What one class adds to the agop, out [2p, 2p]: the mean of g g^T over training points, g the gradient of that class's
+     * output. Over the classes they sum to the agop. */
+    int (*class_agop)(gk_model *m, int class, double *out);
     void (*free)(gk_model *m);                          /* accepts NULL */
 
     /* ---- networks only, NULL for kernel machines ---- */

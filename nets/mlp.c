@@ -334,6 +334,12 @@ static int feature(gk_model *m, const char *kind, double *out)
     return mlp_feature(m, kind, out);
 }
 
+static int class_agop(gk_model *m, int class, double *out)
+{
+    weights(m);
+    return mlp_class_agop(m, class, out);
+}
+
 static int feature_size(gk_model *m, const char *kind)
 {
     (void)kind;
@@ -354,6 +360,7 @@ const gk_method net_mlp_table = {
     .feature_kinds = mlp_feature_kinds,
     .feature = feature,
     .feature_size = feature_size,
+    .class_agop = class_agop,
     .free = free_model,
     .gradient = gradient,
     .width = width,

@@ -63,6 +63,7 @@ struct gk_model {
 #define mlp_penalty_gradient NAME(gk_mlp_penalty_gradient)
 #define mlp_feature          NAME(gk_mlp_feature)
 #define mlp_feature_kinds    NAME(gk_mlp_feature_kinds)
+#define mlp_class_agop       NAME(gk_mlp_class_agop)
 
 /* z [n, width]: z_i = W1[:, x_i] + W1[:, p + y_i] + t_i W1[:, 2p], t_i = 1 for a cell of the second task; w1 [width, in] */
 void mlp_gather_forward(real *z, const int32_t *cells, const real *w1, int in, int n, int p, int width);
@@ -89,5 +90,6 @@ double mlp_penalty_gradient(gk_model *m, const int32_t *cells, int n, real *dcol
 
 extern const char *const mlp_feature_kinds[];
 int mlp_feature(gk_model *m, const char *kind, double *out);
+int mlp_class_agop(gk_model *m, int class, double *out);
 
 #endif

@@ -1,13 +1,23 @@
 /* mlp_feature.c: feature matrices of the two-layer network, in double. The AGOP needs no Jacobian: with J_i =
  * W2 diag(s'_i) W1, (1/n) sum_i J_i^T J_i = W1^T [(W2^T W2) o (1/n) sum_i s'_i s'_i^T] W1 (o: entrywise product);
- * centring replaces the mean of s' s'^T by the covariance of s'. With random features W1 is W1 T throughout: matrices
- * are over the one-hot pairs. */
+ * centring replaces the mean of s' s'^T by the covariance of s'. One class's share of it comes from its Jacobian, which is
+ * a row a sample. With random features W1 is W1 T throughout: matrices are over the one-hot pairs. */
 #include "mlp.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 const char *const mlp_feature_kinds[] = {"agop", "nfm", NULL};
+
+/* slopes [rows, width] = s' of the learnt cells from..from+rows-1, at most a block */
+static void slopes_of(gk_model *m, int from, int rows, double *slopes)
+{
+    mlp_work *k = &m->work[0];
+    const size_t count = (size_t)rows * (size_t)m->width;
+    mlp_gather_forward(k->z, m->n.split->learn + from, m->inputs.columns, m->in, rows, m->n.p, m->width);
+    net_activation_slope(k->a, k->z, count, m->n.activation);
+    net_widen(slopes, k->a, count);
+}
 
 /* second [width, width] = (1/n) sum_i s'_i s'_i^T over the training cells, less the means' product when centred. */
 static int slope_moments(gk_model *m, double *second)
@@ -20,12 +30,9 @@ static int slope_moments(gk_model *m, double *second)
         free(mean);
         return GK_FAILED;
     }
-    mlp_work *k = &m->work[0];
     for (int from = 0; from < n; from += MLP_BLOCK) {
         const int rows = n - from < MLP_BLOCK ? n - from : MLP_BLOCK;
-        mlp_gather_forward(k->z, m->n.split->learn + from, m->inputs.columns, m->in, rows, m->n.p, width);
-        net_activation_slope(k->a, k->z, (size_t)rows * row, m->n.activation);
-        for (size_t i = 0; i < (size_t)rows * row; i++) slopes[i] = (double)k->a[i];
+        slopes_of(m, from, rows, slopes);
         for (int i = 0; i < rows; i++)
             for (size_t j = 0; j < row; j++) mean[j] += slopes[(size_t)i * row + j] / n;
         gk_gram(true, width, rows, 1.0 / n, slopes, width, from == 0 ? 0 : 1, second, width);
@@ -91,8 +98,8 @@ int mlp_feature(gk_model *m, const char *kind, double *out)
     double *k = gk_alloc((size_t)width * (size_t)width, sizeof *k);
     int code = w1 && w2 && t && k ? GK_OK : GK_FAILED;
     if (code == GK_OK) {
-        for (size_t i = 0; i < n1; i++) w1[i] = (double)m->inputs.columns[i];
-        for (size_t i = 0; i < n2; i++) w2[i] = (double)m->w.w2[i];
+        net_widen(w1, m->inputs.columns, n1);
+        net_widen(w2, m->w.w2, n2);
         if (strcmp(kind, "agop") == 0)
             code = agop(m, w1, w2, k, t, out);
         else if (strcmp(kind, "nfm") == 0) /* W1^T W1 */
@@ -105,4 +112,30 @@ int mlp_feature(gk_model *m, const char *kind, double *out)
     free(t);
     free(k);
     return code;
+}
+
+/* out [2p, 2p] = mean of g g^T over the learnt cells, g_i = (W2[class] o s'_i)^T W1: n x width x 2p, no matrix of the
+ * width's square. */
+int mlp_class_agop(gk_model *m, int class, double *out)
+{
+    const int p = m->n.p, width = m->width, n = m->n.split->n_learn;
+    const size_t row = 2 * (size_t)p, size = (size_t)width * row, block = MLP_BLOCK * (size_t)width;
+    double *w = gk_alloc(size + block + MLP_BLOCK * row + row, sizeof *w); /* [width, 2p] W1, rows times W2[class] */
+    if (!w) return GK_FAILED;
+    double *slopes = w + size, *g = slopes + block, *mean = g + MLP_BLOCK * row;
+    memset(mean, 0, row * sizeof *mean);
+    for (size_t k = 0; k < (size_t)width; k++) {
+        const double of_class = (double)m->w.w2[(size_t)class * (size_t)width + k];
+        for (size_t a = 0; a < row; a++) w[k * row + a] = of_class * (double)m->inputs.columns[k * (size_t)m->in + a];
+    }
+    for (int from = 0; from < n; from += MLP_BLOCK) {
+        const int rows = n - from < MLP_BLOCK ? n - from : MLP_BLOCK;
+        slopes_of(m, from, rows, slopes);
+        gk_gemm(false, false, rows, 2 * p, width, 1, slopes, width, w, 2 * p, 0, g, 2 * p);
+        for (size_t i = 0; i < (size_t)rows * row; i++) mean[i % row] += g[i] / n;
+        gk_gram(true, 2 * p, rows, 1.0 / n, g, 2 * p, from == 0 ? 0 : 1, out, 2 * p);
+    }
+    if (m->n.centring) gk_gram(true, 2 * p, 1, -1, mean, 2 * p, 1, out, 2 * p);
+    free(w);
+    return GK_OK;
 }

@@ -339,6 +339,7 @@ const gk_method net_transformer_table = {
     .feature_kinds = tf_feature_kinds,
     .feature = tf_feature,
     .feature_size = feature_size,
+    .class_agop = tf_class_agop,
     .free = free_model,
     .gradient = gradient,
     .width = width,

@@ -73,6 +73,7 @@ struct gk_model {
 #define tf_plain_readout    NAME(gk_tf_plain_readout)
 #define tf_plain_backward   NAME(gk_tf_plain_backward)
 #define tf_agop             NAME(gk_tf_agop)
+#define tf_class_agop       NAME(gk_tf_class_agop)
 #define tf_feature          NAME(gk_tf_feature)
 #define tf_feature_kinds    NAME(gk_tf_feature_kinds)
 
@@ -107,6 +108,7 @@ void tf_plain_backward(const gk_model *m, tf_work *k, const int32_t *cells, int 
 
 /* ---- transformer_agop.c: out [2p, 2p] ---- */
 int tf_agop(gk_model *m, double *out);
+int tf_class_agop(gk_model *m, int class, double *out); /* what this class adds to it */
 
 /* ---- transformer_feature.c ---- */
 extern const char *const tf_feature_kinds[];

@@ -6,7 +6,7 @@
  *     dlogit_c / dx_j = sum_h a_jh [ W_V[h] r_ch + u_h (v_jh - o_h) . r_ch ],
  * so d + heads numbers a position carry a row of the Jacobian: S = mean of P^T P, P [p, 2, d + heads], and
  * G = T S T^T with T [p, d + heads] = (W_E W_V, W_E u). P's columns are those of r [p, d + 2 heads], times attention:
- * per pair one product r^T r, spread into S by its attention weights.
+ * per pair one product r^T r, spread into S by its attention weights. One class's share of G is that of its row alone.
  *
  * r = W_U^T W_O^T + sum over neurons k of s'_k (W_out W_U)_k^T (W_O W_in)_k. With ReLU s' is 0 or 1, and pairs with the
  * same x have much the same neurons on: r of their majority is computed once, and each pair adds or takes away only the
@@ -18,9 +18,10 @@
 #include <stdlib.h>
 
 typedef struct columns { /* row lengths; padding is 0 */
+    int first, classes;  /* the classes whose Jacobian rows are summed: all p, or one */
     int d;               /* residual columns of r: d rounded up to a panel */
     int all;             /* and behind them (v_jh - o_h) . r_ch for j = 0, 1 */
-    int line;            /* factors over classes: p rounded up, an odd number of cache lines */
+    int line;            /* factors over classes: their number rounded up, an odd number of cache lines */
     int mixed;           /* of P at one position: d, */
     int one;             /* and behind them one a head, both rounded up to vectors */
 } columns;
@@ -28,27 +29,29 @@ typedef struct columns { /* row lengths; padding is 0 */
 typedef struct factors { /* what is the same for every pair */
     real *logit;         /* [dm, line] rows of W_out W_U */
     real *value;         /* [dm, d] rows of (W_O W_in)^T, by panels: [d / PANEL][dm][PANEL] */
-    real *skip;          /* [p, all] W_U^T W_O^T */
+    real *skip;          /* [classes, all] W_U^T W_O^T */
 } factors;
 
 typedef struct agop_work { /* one thread's */
     real *slope;           /* [TF_BLOCK, dm] s' */
     real *shared;          /* [dm] s' that the pairs with one x share */
     real *logit, *value;   /* packed rows of the neurons in work, value by panels */
-    real *r_shared, *r;    /* [p, all] */
+    real *r_shared, *r;    /* [classes, all] */
     real *mixing;          /* [d, all - d] (v_jh - o_h) of each column's head */
     real *gram;            /* [all, all] r^T r, as far as it is read */
     real *attention;       /* [2, one] a_jh of each column of P */
     real *part;            /* [2 one, 2 one] sum of P^T P over one block */
     double *s;             /* the same over all of this thread's pairs */
-    double *mean;          /* [p, 2 one] sum of P when centred */
+    double *mean;          /* [classes, 2 one] sum of P when centred */
 } agop_work;
 
-static columns columns_of(const tf_sizes *s)
+static columns columns_of(const tf_sizes *s, int first, int classes)
 {
-    const int line = 64 / (int)sizeof(real), lines = (s->p + line - 1) / line;
+    const int line = 64 / (int)sizeof(real), lines = (classes + line - 1) / line;
     const int d = round_up(s->d, PANEL), mixed = round_up(s->d, VEC);
-    return (columns){.d = d,
+    return (columns){.first = first,
+                     .classes = classes,
+                     .d = d,
                      .all = d + round_up(2 * s->heads, VEC),
                      .line = (lines | 1) * line,
                      .mixed = mixed,
@@ -59,24 +62,24 @@ static void factors_take(factors *f, gk_pool *pool, const tf_sizes *s, columns c
 {
     f->logit = gk_pool_take(pool, (size_t)s->dm * (size_t)c.line, sizeof(real));
     f->value = gk_pool_take(pool, (size_t)s->dm * (size_t)c.d, sizeof(real));
-    f->skip = gk_pool_take(pool, (size_t)s->p * (size_t)c.all, sizeof(real));
+    f->skip = gk_pool_take(pool, (size_t)c.classes * (size_t)c.all, sizeof(real));
 }
 
 static void work_take(agop_work *k, gk_pool *pool, const tf_sizes *s, columns c)
 {
-    const size_t p = (size_t)s->p, dm = (size_t)s->dm, all = (size_t)c.all, two = 2 * (size_t)c.one;
+    const size_t classes = (size_t)c.classes, dm = (size_t)s->dm, all = (size_t)c.all, two = 2 * (size_t)c.one;
     k->slope = gk_pool_take(pool, TF_BLOCK * dm, sizeof(real));
     k->shared = gk_pool_take(pool, dm, sizeof(real));
     k->logit = gk_pool_take(pool, dm * (size_t)c.line, sizeof(real));
     k->value = gk_pool_take(pool, dm * (size_t)c.d, sizeof(real));
-    k->r_shared = gk_pool_take(pool, p * all, sizeof(real));
-    k->r = gk_pool_take(pool, p * all, sizeof(real));
+    k->r_shared = gk_pool_take(pool, classes * all, sizeof(real));
+    k->r = gk_pool_take(pool, classes * all, sizeof(real));
     k->mixing = gk_pool_take(pool, (size_t)c.d * (all - (size_t)c.d), sizeof(real));
     k->gram = gk_pool_take(pool, all * all, sizeof(real));
     k->attention = gk_pool_take(pool, two, sizeof(real));
     k->part = gk_pool_take(pool, two * two, sizeof(real));
     k->s = gk_pool_take(pool, two * two, sizeof(double));
-    k->mean = gk_pool_take(pool, p * two, sizeof(double));
+    k->mean = gk_pool_take(pool, classes * two, sizeof(double));
 }
 
 /* `value` [d] of neuron `at` of `count`, into panels */
@@ -92,9 +95,10 @@ static int factors_fill(factors *f, const gk_model *m, columns c)
     const tf_sizes *s = &m->s;
     real *value = gk_alloc((size_t)s->dm * (size_t)s->d, sizeof *value);
     if (!value) return GK_FAILED;
-    net_gemm(false, false, s->dm, s->p, s->d, 1, m->w.w_out, s->d, m->w.w_u, s->vocab, 0, f->logit, c.line);
+    const real *w_u = m->w.w_u + c.first;
+    net_gemm(false, false, s->dm, c.classes, s->d, 1, m->w.w_out, s->d, w_u, s->vocab, 0, f->logit, c.line);
     net_gemm(true, true, s->dm, s->d, s->d, 1, m->w.w_in, s->dm, m->w.w_o, s->d, 0, value, s->d);
-    net_gemm(true, true, s->p, s->d, s->d, 1, m->w.w_u, s->vocab, m->w.w_o, s->d, 0, f->skip, c.all);
+    net_gemm(true, true, c.classes, s->d, s->d, 1, w_u, s->vocab, m->w.w_o, s->d, 0, f->skip, c.all);
     for (int n = 0; n < s->dm; n++) put_value(f->value, value + (ptrdiff_t)n * s->d, n, s->dm, s->d);
     free(value);
     return GK_OK;
@@ -118,7 +122,7 @@ static void add_neurons(real *r, agop_work *k, const factors *f, const real *slo
     }
     for (int q = 0; q < c.d; q += PANEL)
         tile_panel(r + q, c.all, (tile_left){k->logit, 1, c.line}, (tile_right){k->value + (ptrdiff_t)q * s->dm, PANEL},
-                   s->p, count, true);
+                   c.classes, count, true);
 }
 
 /* k->r_shared of `rows` pairs with the same x, from row `first` of the block. */
@@ -129,7 +133,7 @@ static void share_neurons(agop_work *k, const factors *f, int first, int rows, b
     for (int i = 0; relu && i < rows; i++)
         for (int n = 0; n < s->dm; n++) k->shared[n] += slope[(ptrdiff_t)i * s->dm + n];
     for (int n = 0; n < s->dm; n++) k->shared[n] = 2 * k->shared[n] > (real)rows ? 1 : 0;
-    memcpy(k->r_shared, f->skip, (size_t)s->p * (size_t)c.all * sizeof(real));
+    memcpy(k->r_shared, f->skip, (size_t)c.classes * (size_t)c.all * sizeof(real));
     add_neurons(k->r_shared, k, f, k->shared, NULL, s, c);
 }
 
@@ -138,7 +142,7 @@ static void pair_rows(agop_work *k, const factors *f, const tf_block *b, int i, 
 {
     const real *a = b->a + (ptrdiff_t)i * s->heads * 3, *o = b->o + (ptrdiff_t)i * s->d;
     const int beside = c.all - c.d;
-    memcpy(k->r, k->r_shared, (size_t)s->p * (size_t)c.all * sizeof(real));
+    memcpy(k->r, k->r_shared, (size_t)c.classes * (size_t)c.all * sizeof(real));
     add_neurons(k->r, k, f, k->slope + (ptrdiff_t)i * s->dm, k->shared, s, c);
     for (int j = 0; j < 2; j++) {
         const real *v = b->v + (ptrdiff_t)(2 * i + j) * s->d;
@@ -149,8 +153,8 @@ static void pair_rows(agop_work *k, const factors *f, const tf_block *b, int i, 
         }
         for (int h = 0; h < s->heads; h++) on[c.mixed + h] = a[3 * h + j];
     }
-    tile_columns(k->r + c.d, c.all, (tile_left){k->r, c.all, 1}, (tile_right){k->mixing, beside}, s->p, s->d, beside,
-                 false);
+    tile_columns(k->r + c.d, c.all, (tile_left){k->r, c.all, 1}, (tile_right){k->mixing, beside}, c.classes, s->d,
+                 beside, false);
 }
 
 /* k->gram = r^T r, as far as it is read: of a residual row the columns of its head and of those behind, of the others
@@ -162,11 +166,11 @@ static void pair_gram(agop_work *k, const tf_sizes *s, columns c)
     for (int q = 0; q < s->d; q += PANEL) {
         const int last = net_rows(s->d, q, PANEL) + q - 1, rows = (last / s->dh + 1) * s->dh;
         const tile_right right = {k->r + q, c.all};
-        tile_panel(k->gram + q, c.all, (tile_left){k->r, 1, c.all}, right, rows, s->p, false);
-        tile_panel(below + q, c.all, (tile_left){beside, 1, c.all}, right, 2 * s->heads, s->p, false);
+        tile_panel(k->gram + q, c.all, (tile_left){k->r, 1, c.all}, right, rows, c.classes, false);
+        tile_panel(below + q, c.all, (tile_left){beside, 1, c.all}, right, 2 * s->heads, c.classes, false);
     }
-    tile_columns(below + c.d, c.all, (tile_left){beside, 1, c.all}, (tile_right){beside, c.all}, 2 * s->heads, s->p,
-                 c.all - c.d, false);
+    tile_columns(below + c.d, c.all, (tile_left){beside, 1, c.all}, (tile_right){beside, c.all}, 2 * s->heads,
+                 c.classes, c.all - c.d, false);
 }
 
 /* to [2, one] += weight * (row [all] of the Gram matrix, times attention), residual columns from head `head` on */
@@ -204,7 +208,7 @@ static void pair_add(agop_work *k, const tf_sizes *s, columns c)
 /* Adds the pair's P to k->mean. */
 static void pair_mean(agop_work *k, const tf_sizes *s, columns c)
 {
-    for (ptrdiff_t o = 0; o < s->p; o++) {
+    for (ptrdiff_t o = 0; o < c.classes; o++) {
         const real *row = k->r + o * c.all;
         for (int j = 0; j < 2; j++) {
             const real *on = k->attention + (ptrdiff_t)j * c.one;
@@ -257,7 +261,7 @@ static void join(agop_work *k, const gk_model *m, int n, columns c)
 {
     const tf_sizes *s = &m->s;
     const int two = 2 * c.one;
-    const size_t ns = (size_t)two * (size_t)two, nm = (size_t)s->p * (size_t)two;
+    const size_t ns = (size_t)two * (size_t)two, nm = (size_t)c.classes * (size_t)two;
     for (int t = 1; t < m->n.threads; t++) {
         for (size_t i = 0; i < ns; i++) k[0].s[i] += k[t].s[i];
         for (size_t i = 0; i < nm; i++) k[0].mean[i] += k[t].mean[i];
@@ -274,7 +278,7 @@ static void join(agop_work *k, const gk_model *m, int n, columns c)
     }
     for (size_t i = 0; i < ns; i++) k[0].s[i] /= n;
     for (size_t i = 0; i < nm; i++) k[0].mean[i] /= n;
-    if (m->n.centring) gk_gram(true, two, s->p, -1, k[0].mean, two, 1, k[0].s, two);
+    if (m->n.centring) gk_gram(true, two, c.classes, -1, k[0].mean, two, 1, k[0].s, two);
 }
 
 /* tokens [p, one]: W_E W_V, the heads side by side, then W_E u_h; in double. */
@@ -317,11 +321,11 @@ static void surround(double *out, const double *s_all, const double *tokens, dou
         for (ptrdiff_t j = 0; j < i; j++) out[i * 2 * p + j] = out[j * 2 * p + i];
 }
 
-int tf_agop(gk_model *m, double *out)
+static int agop_of(gk_model *m, int first, int classes, double *out)
 {
     const tf_sizes *s = &m->s;
     const int threads = m->n.threads, all = m->n.split->n_train, n = m->agop_samples;
-    const columns c = columns_of(s);
+    const columns c = columns_of(s, first, classes);
     gk_pool pool = {0};
     factors f = {0};
     agop_work *k = NULL;
@@ -360,4 +364,14 @@ int tf_agop(gk_model *m, double *out)
     }
     gk_pool_free(&pool);
     return code;
+}
+
+int tf_agop(gk_model *m, double *out)
+{
+    return agop_of(m, 0, m->s.p, out);
+}
+
+int tf_class_agop(gk_model *m, int class, double *out)
+{
+    return agop_of(m, class, 1, out);
 }

@@ -417,21 +417,23 @@ static void fill_n(const gk_model *m, double *out)
     }
 }
 
-/* (sum t X) M N / 2, its transpose, and (sum t^2) N / 4: general_quadratic. x, product: scratch [2p,2p]. */
-static void add_excess(gk_model *m, const double *n, const double *mn, double *x, double *product)
+/* (sum t X) M N / 2, its transpose, and (sum t^2) N / 4 over the classes first..end-1: general_quadratic. x, product:
+ * scratch [2p,2p]. */
+static void add_excess(gk_model *m, size_t first, size_t end, const double *n, const double *mn, double *x,
+                       double *product)
 {
     const gk_rfm_grids *g = m->grids;
     const size_t p = (size_t)m->p, d = 2 * p;
     double squares = 0;
     memset(x, 0, d * d * sizeof *x);
-    for (size_t c = 0; c < p; c++) {
+    for (size_t c = first; c < end; c++) {
         squares += g->excess_of[c] * g->excess_of[c];
         for (size_t a = 0; a < d; a++) x[a * d + a] += g->excess_of[c] * g->class_sums[c * d + a];
     }
     for (int i = 0; i < m->n; i++) {
         const size_t at_x = (size_t)m->by_x.x[i], at_y = p + (size_t)m->by_x.y[i];
         double sum = 0;
-        for (size_t c = 0; c < p; c++) sum += g->excess_of[c] * m->alpha[(size_t)i * p + c];
+        for (size_t c = first; c < end; c++) sum += g->excess_of[c] * m->alpha[(size_t)i * p + c];
         x[at_x * d + at_y] = x[at_y * d + at_x] = sum * g->unit * g->unit;
     }
     gk_gemm(false, false, (int)d, (int)d, (int)d, 1, x, (int)d, mn, (int)d, 0, product, (int)d);
@@ -441,10 +443,11 @@ static void add_excess(gk_model *m, const double *n, const double *mn, double *x
     }
 }
 
-static int cg_moments(gk_model *m)
+static int cg_moments(gk_model *m, int first, int classes)
 {
     gk_rfm_grids *g = m->grids;
-    const int d = 2 * m->p;
+    const int d = 2 * m->p, end = first + classes;
+    const double *sums = g->class_sums + (ptrdiff_t)first * d;
     const size_t square = (size_t)d * (size_t)d;
     double *n = g->coarse.work, *mn = n + square, *q = mn + square; /* nobody else needs it now */
     fill_n(m, n);
@@ -456,8 +459,8 @@ static int cg_moments(gk_model *m)
         gk_grid_moments_start_f32(&g->moments, q);
 #pragma omp parallel for num_threads(m->threads) schedule(dynamic, 1)
     for (int slot = 0; slot < SLOTS; slot++) {
-        for (int c = slot; c < m->p; c += SLOTS) {
-            if (omp_get_thread_num() == 0) gk_rfm_tell(m, "features", (slot + (double)c / m->p) / SLOTS);
+        for (int c = first + slot; c < end; c += SLOTS) {
+            if (omp_get_thread_num() == 0) gk_rfm_tell(m, "features", (slot + (double)(c - first) / classes) / SLOTS);
             add_class(m, &g->desks[omp_get_thread_num()], c, slot);
         }
     }
@@ -465,9 +468,9 @@ static int cg_moments(gk_model *m)
         gk_grid_moments_end_f64(&g->fine_moments, m->agop);
     else
         gk_grid_moments_end_f32(&g->moments, m->agop);
-    gk_gemm(true, false, d, d, m->p, 1, g->class_sums, d, g->class_sums, d, 0, m->scratch, d);
+    gk_gemm(true, false, d, d, classes, 1, sums, d, sums, d, 0, m->scratch, d);
     for (size_t i = 0; i < square; i++) m->agop[i] += m->scratch[i] * q[i];
-    if (g->fine.excess) add_excess(m, n, mn, g->coarse.s, g->coarse.inverse);
+    if (g->fine.excess) add_excess(m, (size_t)first, (size_t)end, n, mn, g->coarse.s, g->coarse.inverse);
     for (size_t i = 0; i < square; i++) m->agop[i] *= 4 / (g->unit * g->unit); /* w_c = 2 v_c */
     return GK_OK;
 }

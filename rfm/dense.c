@@ -75,12 +75,12 @@ static int dense_predict(gk_model *m)
                          : gk_error(GK_DIVERGED, "iteration %lld: the outputs are not finite", (long long)m->step);
 }
 
-static int dense_moments(gk_model *m)
+static int dense_moments(gk_model *m, int first, int classes)
 {
     if (m->split->two)
-        gk_rfm_two_moments(m, m->dense->two);
+        gk_rfm_two_moments(m, m->dense->two, first, classes);
     else
-        gk_moments_find_f64(m, &m->dense->moments, NULL);
+        gk_moments_find_f64(m, &m->dense->moments, first, classes, NULL);
     return GK_OK;
 }
 

@@ -359,7 +359,7 @@ static int radial_predict(gk_model *m)
                : gk_error(GK_DIVERGED, "iteration %lld: the outputs are not finite", (long long)m->step);
 }
 
-static int radial_moments(gk_model *m)
+static int radial_moments(gk_model *m, int first, int classes)
 {
     gk_rfm_radial *d = m->radial;
     double *row_sums = d->desks[0].line;
@@ -373,9 +373,9 @@ static int radial_moments(gk_model *m)
         for (int i = 0; i < m->n; i++) row_sums[i] += d->zk[(size_t)a * (size_t)m->n + (size_t)i];
     }
     if (m->tolerance < GK_RFM_FINE)
-        gk_moments_find_f64(m, &d->fine_moments, row_sums);
+        gk_moments_find_f64(m, &d->fine_moments, first, classes, row_sums);
     else
-        gk_moments_find_f32(m, &d->moments, row_sums);
+        gk_moments_find_f32(m, &d->moments, first, classes, row_sums);
     return GK_OK;
 }
 

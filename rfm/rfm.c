@@ -276,14 +276,14 @@ static int predicted(gk_model *m)
     return code;
 }
 
-/* G = (s^2 / n) M S M, exactly symmetric. */
-static int agop_known(gk_model *m)
+/* agop = (s^2 / n) M S M of some classes, exactly symmetric. */
+static int find_agop(gk_model *m, int first, int classes)
 {
-    if (m->agop_known) return GK_OK;
     int code = solved(m);
     if (code != GK_OK) return code;
     prepare(m);
-    code = m->solver->moments(m);
+    m->agop_known = false;
+    code = m->solver->moments(m, first, classes);
     if (code != GK_OK) return code;
     const int d = m->d;
     const double s = gk_rfm_kernel_scale(&m->tables);
@@ -295,8 +295,15 @@ static int agop_known(gk_model *m)
             *lower = *upper = (*lower + *upper) / 2;
         }
     }
-    m->agop_known = true;
     return GK_OK;
+}
+
+/* G, that of all classes. */
+static int agop_known(gk_model *m)
+{
+    const int code = m->agop_known ? GK_OK : find_agop(m, 0, m->p);
+    m->agop_known = code == GK_OK;
+    return code;
 }
 
 /* ---- the table ---- */
@@ -419,6 +426,13 @@ static int rfm_feature(gk_model *m, const char *kind, double *out)
     return code;
 }
 
+static int rfm_class_agop(gk_model *m, int class, double *out)
+{
+    const int size = 2 * m->p, code = find_agop(m, class, 1);
+    if (code == GK_OK) gk_block(out, m->agop, m->d, 0, size, 0, size);
+    return code;
+}
+
 static int rfm_report(gk_model *m, int (*value)(void *context, const char *name, double v), void *context)
 {
     if (!m->predicted) return GK_OK;
@@ -446,6 +460,7 @@ static const gk_method rfm_method = {
     .feature_kinds = rfm_kinds,
     .feature = rfm_feature,
     .feature_size = rfm_feature_size,
+    .class_agop = rfm_class_agop,
     .free = rfm_free,
     .report = rfm_report,
     .watch = rfm_watch,

@@ -113,8 +113,9 @@ struct gk_rfm_solver {
     bool solve_predicts; /* solve leaves outputs and residual, too */
     /* outputs and residual from (metric, alpha): the same bits as solve leaves. */
     int (*predict)(gk_model *m);
-    /* S [2p,2p] = sum_{j,c} w_c(j) w_c(j)', centred if asked, from (metric, alpha), into m->agop. */
-    int (*moments)(gk_model *m);
+    /* S [2p,2p] = sum_{j,c} w_c(j) w_c(j)' over the classes c = first .. first+classes-1, centred if asked, from (metric,
+     * alpha), into m->agop. */
+    int (*moments)(gk_model *m, int first, int classes);
 };
 
 extern const gk_rfm_solver gk_rfm_cholesky;  /* dense.c */
@@ -157,8 +158,8 @@ double gk_rfm_residual_sq(const gk_model *m, int class);
 
 typedef struct gk_rfm_two_desk gk_rfm_two_desk;
 gk_rfm_two_desk *gk_rfm_two_layout(const gk_model *m, gk_pool *pool);
-/* S [d,d] into m->agop. */
-void gk_rfm_two_moments(gk_model *m, gk_rfm_two_desk *desks);
+/* S [d,d] of some classes into m->agop. */
+void gk_rfm_two_moments(gk_model *m, gk_rfm_two_desk *desks, int first, int classes);
 
 /* ---- kernel.c ---- */
 

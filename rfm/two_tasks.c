@@ -12,8 +12,8 @@ enum {
 
 struct gk_rfm_two_desk {
     double *line;    /* [n] a row of R */
-    double *planes;  /* [d,ROWS,p] coordinates of w_c(j): coordinate, point, class */
-    double *mean;    /* [d,p] sum of w_c(j) over this desk's points */
+    double *planes;  /* [d,ROWS,classes] coordinates of w_c(j): coordinate, point, class */
+    double *mean;    /* [d,classes] sum of w_c(j) over this desk's points */
     double *partial; /* [d,d] */
 };
 
@@ -32,73 +32,77 @@ gk_rfm_two_desk *gk_rfm_two_layout(const gk_model *m, gk_pool *pool)
     return desks;
 }
 
-/* plane[a] += times row for the coordinates a of a training point: x, p + y, and 2p in the second task. */
+/* plane[a] += times row [classes] for the coordinates a of a training point: x, p + y, and 2p in the second task. */
 static void add_to_coordinates(const gk_model *m, int point, double *planes, size_t stride, double times,
-                               const double *row)
+                               const double *row, size_t classes)
 {
     const size_t p = (size_t)m->p, x = (size_t)m->by_x.x[point], y = (size_t)m->by_x.y[point];
     const size_t at[] = {x % p, p + y, 2 * p};
     for (int k = 0; k < (x >= p ? 3 : 2); k++) {
         double *to = planes + at[k] * stride;
 #pragma omp simd
-        for (size_t c = 0; c < p; c++) to[c] += times * row[c];
+        for (size_t c = 0; c < classes; c++) to[c] += times * row[c];
     }
 }
 
-/* tau[j,:] of the kernel. planes, the coordinates of sum_i R[j,i] alpha[i,c] z_i, sum over y to sum_i R[j,i] alpha[i,c]. */
-static void find_tau(const gk_model *m, const double *planes, size_t stride, double *tau)
+/* tau[j,:] [classes] of the kernel. planes, the coordinates of sum_i R[j,i] alpha[i,c] z_i, sum over y to
+ * sum_i R[j,i] alpha[i,c]. */
+static void find_tau(const gk_model *m, const double *alpha, size_t classes, const double *planes, size_t stride,
+                     double *tau)
 {
     const size_t p = (size_t)m->p;
-    memset(tau, 0, p * sizeof *tau);
+    memset(tau, 0, classes * sizeof *tau);
     if (gk_rfm_kernel_radial(&m->tables)) {
         for (size_t y = p; y < 2 * p; y++)
-            for (size_t c = 0; c < p; c++) tau[c] -= planes[y * stride + c];
+            for (size_t c = 0; c < classes; c++) tau[c] -= planes[y * stride + c];
     } else if (m->kernel == GK_RFM_GENERAL) {
         for (size_t i = 0; i < (size_t)m->n; i++)
-            for (size_t c = 0; c < p; c++) tau[c] += m->alpha[i * p + c] * (m->by_x.q[i] - 1);
+            for (size_t c = 0; c < classes; c++) tau[c] += alpha[i * p + c] * (m->by_x.q[i] - 1);
     }
 }
 
-static void add_block(const gk_model *m, gk_rfm_two_desk *desk, int first, int count)
+/* Adds `count` points from `first` on; alpha [n,p] from the first of some classes on. */
+static void add_block(const gk_model *m, gk_rfm_two_desk *desk, const double *alpha, size_t classes, int first,
+                      int count)
 {
-    const size_t p = (size_t)m->p, d = (size_t)m->d, stride = ROWS * p;
+    const size_t p = (size_t)m->p, d = (size_t)m->d, stride = ROWS * classes;
     double tau[1024]; /* p <= 1009 */
     memset(desk->planes, 0, d * stride * sizeof *desk->planes);
     for (int j = 0; j < count; j++) {
         const int point = first + j;
-        double *planes = desk->planes + (size_t)j * p;
+        double *planes = desk->planes + (size_t)j * classes;
         gk_rfm_kernel_slopes(&m->tables, m->by_x.x[point], m->by_x.y[point], &m->by_x, 0, m->n, desk->line);
         for (int i = 0; i < m->n; i++)
-            add_to_coordinates(m, i, planes, stride, desk->line[i], m->alpha + (size_t)i * p);
-        find_tau(m, planes, stride, tau);
-        add_to_coordinates(m, point, planes, stride, 1, tau);
+            add_to_coordinates(m, i, planes, stride, desk->line[i], alpha + (size_t)i * p, classes);
+        find_tau(m, alpha, classes, planes, stride, tau);
+        add_to_coordinates(m, point, planes, stride, 1, tau, classes);
         for (size_t a = 0; a < d; a++)
-            for (size_t c = 0; c < p; c++) desk->mean[a * p + c] += planes[a * stride + c];
+            for (size_t c = 0; c < classes; c++) desk->mean[a * classes + c] += planes[a * stride + c];
     }
     gk_gram(false, m->d, (int)stride, 1, desk->planes, (int)stride, 1, desk->partial, m->d);
 }
 
 /* agop -= n mean mean', summed over the classes: the second moment about the mean. */
-static void centre(gk_model *m, const double *sum)
+static void centre(gk_model *m, const double *sum, int classes)
 {
-    gk_gemm(false, true, m->d, m->d, m->p, -1.0 / m->n, sum, m->p, sum, m->p, 1, m->agop, m->d);
+    gk_gemm(false, true, m->d, m->d, classes, -1.0 / m->n, sum, classes, sum, classes, 1, m->agop, m->d);
 }
 
-void gk_rfm_two_moments(gk_model *m, gk_rfm_two_desk *desks)
+void gk_rfm_two_moments(gk_model *m, gk_rfm_two_desk *desks, int first, int classes)
 {
-    const size_t p = (size_t)m->p, d = (size_t)m->d;
+    const size_t d = (size_t)m->d, row = (size_t)classes;
 #pragma omp parallel for num_threads(m->threads) schedule(dynamic, 1)
     for (int k = 0; k < DESKS; k++) {
         gk_rfm_two_desk *desk = &desks[k];
-        memset(desk->mean, 0, d * p * sizeof *desk->mean);
+        memset(desk->mean, 0, d * row * sizeof *desk->mean);
         memset(desk->partial, 0, d * d * sizeof *desk->partial);
-        for (int first = k * ROWS; first < m->n; first += DESKS * ROWS)
-            add_block(m, desk, first, m->n - first < ROWS ? m->n - first : ROWS);
+        for (int from = k * ROWS; from < m->n; from += DESKS * ROWS)
+            add_block(m, desk, m->alpha + first, row, from, m->n - from < ROWS ? m->n - from : ROWS);
     }
     for (int k = 1; k < DESKS; k++) {
         for (size_t i = 0; i < d * d; i++) desks[0].partial[i] += desks[k].partial[i];
-        for (size_t i = 0; i < d * p; i++) desks[0].mean[i] += desks[k].mean[i];
+        for (size_t i = 0; i < d * row; i++) desks[0].mean[i] += desks[k].mean[i];
     }
     memcpy(m->agop, desks[0].partial, d * d * sizeof *m->agop);
-    if (m->centering) centre(m, desks[0].mean);
+    if (m->centering) centre(m, desks[0].mean, classes);
 }

@@ -163,8 +163,8 @@ static void restore(nets_lab *lab, const double *weights)
     nets_lab_touch(lab);
 }
 
-/* want [2p, 2p] by central differences of the outputs on every training cell */
-static void difference_agop(nets_lab *lab, bool centred, double *want)
+/* want [p, 2p, 2p], class by class, by central differences of the outputs on every training cell */
+static void difference_agops(nets_lab *lab, bool centred, double *want)
 {
     const size_t p = (size_t)lab->split.task.p, n = (size_t)lab->split.n_train, cols = 2 * p;
     size_t count;
@@ -187,12 +187,16 @@ static void difference_agop(nets_lab *lab, bool centred, double *want)
         for (size_t k = 0; k < p * cols; k++) mean[k] += j[i * p * cols + k] / (double)n;
     for (size_t i = 0; i < n; i++)
         for (size_t k = 0; k < p * cols; k++) j[i * p * cols + k] -= mean[k];
-    gk_gram(true, (int)cols, (int)(n * p), 1.0 / (double)n, j, (int)cols, 0, want, (int)cols);
+    for (size_t i = 0; i < n; i++)
+        for (size_t c = 0; c < p; c++)
+            gk_gram(true, (int)cols, 1, 1.0 / (double)n, j + (i * p + c) * cols, (int)cols, i > 0,
+                    want + c * cols * cols, (int)cols);
     free(weights);
     free(j);
     free(mean);
 }
 
+/* The AGOP, and what each class adds to it. */
 static void agop_equals_differences(void **state)
 {
     (void)state;
@@ -213,12 +217,21 @@ static void agop_equals_differences(void **state)
         nets_lab_open(&lab, nets_lab_method(cases[c][0], GK_F64), 5, 0.6, 2, cases[c][1]);
         nets_lab_sines(&lab, 0.7);
         assert_int_equal(lab.method->feature_size(lab.model, "agop"), 10);
-        double got[100], want[100];
+        double got[100], want[500], all[100] = {0}, classes[100] = {0};
+        difference_agops(&lab, gk_config_is(&lab.config, "centering", "on"), want);
+        for (int class = 0; class < 5; class++) {
+            assert_int_equal(lab.method->class_agop(lab.model, class, got), GK_OK);
+            const double off = nets_lab_difference(got, want + 100 * class, 100);
+            if (!(off < 1e-6)) print_error("%s %s, class %d: %g\n", cases[c][0], cases[c][1], class, off);
+            assert_true(off < 1e-6);
+            for (int e = 0; e < 100; e++) all[e] += want[100 * class + e];
+            for (int e = 0; e < 100; e++) classes[e] += got[e];
+        }
         assert_int_equal(lab.method->feature(lab.model, "agop", got), GK_OK);
-        difference_agop(&lab, gk_config_is(&lab.config, "centering", "on"), want);
-        const double off = nets_lab_difference(got, want, 100);
+        const double off = nets_lab_difference(got, all, 100);
         if (!(off < 1e-6)) print_error("%s %s: %g\n", cases[c][0], cases[c][1], off);
         assert_true(off < 1e-6);
+        assert_true(nets_lab_difference(got, classes, 100) < 1e-13);
         nets_lab_close(&lab);
     }
 }

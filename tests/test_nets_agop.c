@@ -2,9 +2,11 @@
  * pairs, and a sample stands for all; none of that may show. That one pair's Jacobian is right is test_nets.c's. */
 #include "nets_lab.h"
 
-/* out [2p, 2p]: the AGOP of the sine weights over the given cells. */
-static void agop_over(const char *op, const int32_t *cells, int n, int p, const char *settings, gk_dtype dtype,
-                      double *out)
+enum { ALL = -1 };
+
+/* out [2p, 2p]: the AGOP of the sine weights over the given cells, or what a class adds to it. */
+static void class_agop_over(const char *op, const int32_t *cells, int n, int p, const char *settings, gk_dtype dtype,
+                            int class, double *out)
 {
     nets_lab lab;
     nets_lab_open(&lab, gk_transformer_method(dtype), p, 0.6, 2, settings);
@@ -15,9 +17,17 @@ static void agop_over(const char *op, const int32_t *cells, int n, int p, const 
     lab.method->free(lab.model);
     lab.model = model;
     nets_lab_sines(&lab, 0.7);
-    assert_int_equal(lab.method->feature(lab.model, "agop", out), GK_OK);
+    assert_int_equal(class == ALL ? lab.method->feature(lab.model, "agop", out)
+                                  : lab.method->class_agop(lab.model, class, out),
+                     GK_OK);
     nets_lab_close(&lab);
     gk_split_free(&split);
+}
+
+static void agop_over(const char *op, const int32_t *cells, int n, int p, const char *settings, gk_dtype dtype,
+                      double *out)
+{
+    class_agop_over(op, cells, n, p, settings, dtype, ALL, out);
 }
 
 enum { P = 17, PAIRS = 170, SIZE = 4 * P * P };
@@ -50,6 +60,26 @@ static void the_agop_is_the_mean_over_pairs(void **state)
         assert_true(nets_lab_difference(all, mean, SIZE) < 1e-5);
         for (int i = 0; i < 2 * P; i++)
             for (int j = 0; j < i; j++) assert_true(all[i * 2 * P + j] == all[j * 2 * P + i]);
+    }
+}
+
+static void classes_sum_to_the_agop(void **state)
+{
+    (void)state;
+    static const char *const settings[] = {"d_model=12 n_heads=3 d_mlp=40 activation=relu threads=3 centering=on",
+                                           "d_model=72 n_heads=4 d_mlp=24 activation=gelu"};
+    static double sum[SIZE], one[SIZE], all[SIZE];
+    int32_t cells[PAIRS];
+    take_cells(cells);
+    for (int k = 0; k < 4; k++) {
+        const gk_dtype dtype = k & 1 ? GK_F32 : GK_F64;
+        memset(sum, 0, sizeof sum);
+        for (int class = 0; class < P; class++) {
+            class_agop_over("add", cells, PAIRS, P, settings[k / 2], dtype, class, one);
+            for (int e = 0; e < SIZE; e++) sum[e] += one[e];
+        }
+        agop_over("add", cells, PAIRS, P, settings[k / 2], dtype, all);
+        assert_true(nets_lab_difference(all, sum, SIZE) < (k & 1 ? 1e-5 : 1e-13));
     }
 }
 
@@ -95,6 +125,7 @@ int main(void)
     gk_blas_threads(1);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_agop_is_the_mean_over_pairs),
+        cmocka_unit_test(classes_sum_to_the_agop),
         cmocka_unit_test(blocks_and_threads_do_not_show),
         cmocka_unit_test(a_sample_is_spread_evenly_over_the_pairs),
     };

@@ -72,6 +72,14 @@ static void machines_agree_with_the_oracle(void **state)
         close_to(name, lab.alpha, f, (size_t)lab.split.n_learn * (size_t)p, 1e-8);
         close_to(name, agop, f, (size_t)(4 * p * p), 1e-8);
         close_to(name, outputs, f, (size_t)(2 * p * p * p), 1e-8);
+        double *sum = gk_calloc((size_t)(4 * p * p), sizeof *sum), of_class[4 * 8 * 8];
+        assert_non_null(sum);
+        for (int c = 0; c < p; c++) {
+            assert_int_equal(gk_rfm_method()->class_agop(lab.model, c, of_class), GK_OK);
+            for (int e = 0; e < 4 * p * p; e++) sum[e] += of_class[e];
+        }
+        assert_true(rfm_lab_difference(sum, agop, (size_t)(4 * p * p)) < 1e-13);
+        free(sum);
         free(agop);
         rfm_lab_close(&lab);
         cases++;
