@@ -47,11 +47,16 @@ typedef struct gk_revived {
 int gk_lab_revive(gk_store *store, int64_t run, int64_t step, gk_revived *out);
 void gk_revived_free(gk_revived *r);
 
-/* (Re)computes measures on every stored weights checkpoint of a run, with key frequencies and the final feature matrix
- * fixed from the last one, and puts them into the store in one transaction. only: NULL-terminated family or metric names,
- * or NULL for the default families. rule: how the key frequencies are chosen. report (may be NULL) is told the time each family took in all. */
+typedef struct gk_measuring {
+    const char *const *only; /* NULL-terminated names of families, metrics and matrices; NULL: the default families */
+    gk_key_rule rule;        /* how the key frequencies are chosen */
+    int64_t step;            /* the last checkpoint at or before this step alone; -1: all */
+} gk_measuring;
+
+/* (Re)computes measures on the stored weights checkpoints of a run, with key frequencies and the final feature matrix
+ * fixed from the last one, and puts them into the store in one transaction. report (may be NULL) is told the time each
+ * family took in all, and the number of values and matrices. */
 typedef void gk_measured_fn(void *context, const char *family, double seconds, int values);
-int gk_lab_measure(gk_store *store, int64_t run, const char *const *only, gk_key_rule rule, gk_measured_fn *report,
-                   void *context);
+int gk_lab_measure(gk_store *store, int64_t run, gk_measuring what, gk_measured_fn *report, void *context);
 
 #endif

@@ -6,7 +6,7 @@
 #include "gk_method.h"
 
 typedef struct gk_metric_name {
-    const char *name; /* as stored, e.g. circulant_deviation; a trailing <freq> in the docs is a family of names */
+    const char *name; /* as stored, e.g. circulant_deviation; of a matrix, its kind. <freq> in it stands for anything */
     const char *unit; /* "nats", "1", ... */
     const char *description;
 } gk_metric_name;
@@ -45,6 +45,8 @@ typedef struct gk_sink {
     /* a feature matrix [n,n] worth keeping */
     int (*matrix)(void *context, const char *kind, const double *data, int n);
     int (*event)(void *context, const char *kind, const char *detail);
+    /* Is this value or matrix wanted? For a family whose members cost much one by one; NULL: all are. */
+    bool (*wants)(void *context, const char *name);
 } gk_sink;
 
 typedef struct gk_measure {
@@ -115,6 +117,7 @@ extern const gk_measure gk_measure_progress;  /* restricted and excluded losses;
 extern const gk_measure gk_measure_key;       /* logit_fve, cos_coefficient, wl_residual; needs the key frequencies */
 extern const gk_measure gk_measure_neurons;   /* on request */
 extern const gk_measure gk_measure_weight_tensors; /* on request */
+extern const gk_measure gk_measure_agop_class;     /* on request: a matrix a class */
 extern const gk_measure gk_measure_ablation;       /* on request: measure --ablate */
 extern const gk_measure gk_measure_enforced;       /* on request: a kernel machine refitted on its circulant metric */
 

@@ -44,8 +44,7 @@ static int take_name(void *context, int columns, const char *const *names, const
     return l->names[l->n] ? (l->n++, GK_OK) : GK_FAILED;
 }
 
-/* Does `name` belong to the family that `pattern` announces, the part in <> standing for anything? */
-static bool matches(const char *pattern, const char *name)
+bool gk_describe_matches(const char *pattern, const char *name)
 {
     const char *open = strchr(pattern, '<'), *close = open ? strchr(open, '>') : NULL;
     if (!close) return false;
@@ -59,7 +58,7 @@ static int describe_table(gk_store *store, const gk_metric_name *table, const na
     for (; code == GK_OK && table->name; table++) {
         if (!strchr(table->name, '<')) code = gk_store_describe_metric(store, table->name, table->unit, table->description);
         for (int i = 0; code == GK_OK && i < bare->n; i++)
-            if (matches(table->name, bare->names[i]))
+            if (gk_describe_matches(table->name, bare->names[i]))
                 code = gk_store_describe_metric(store, bare->names[i], table->unit, table->description);
     }
     return code;

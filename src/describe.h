@@ -8,4 +8,7 @@
  * as a family, such as excluded_loss_k<freq>. */
 int gk_describe_metrics(gk_store *store);
 
+/* Is `name` one of those that `pattern` announces, the part in <> standing for anything? */
+bool gk_describe_matches(const char *pattern, const char *name);
+
 #endif

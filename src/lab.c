@@ -78,7 +78,7 @@ static int sink_event(void *context, const char *kind, const char *detail)
 /* All measures that the settings ask for, of the model as it stands; its matrices where they stay. */
 static int measure_now(lab_run *r, int64_t step)
 {
-    const gk_sink sink = {r, sink_value, sink_matrix, sink_event};
+    const gk_sink sink = {.context = r, .value = sink_value, .matrix = sink_matrix, .event = sink_event};
     r->measure_step = step;
     gk_probe_renew(r->probe);
     for (const gk_measure *const *m = gk_measures; *m; m++) {
@@ -169,7 +169,7 @@ static const char *status_of(int code)
 /* What refers to the final model, while that model is still here: for runs that leave no checkpoint to come back to. */
 static int measure_final(lab_run *r)
 {
-    const gk_sink sink = {r, sink_value, sink_matrix, sink_event};
+    const gk_sink sink = {.context = r, .value = sink_value, .matrix = sink_matrix, .event = sink_event};
     gk_reference reference = {0};
     int code = gk_reference_of(r->probe, GK_KEYS_WEIGHTS, &reference);
     for (const gk_measure *const *m = gk_measures; code == GK_OK && *m; m++)

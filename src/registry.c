@@ -26,7 +26,7 @@ const gk_method *gk_registry_method(const char *name, gk_dtype dtype)
 const gk_measure *const gk_measures[] = {
     &gk_measure_weights,   &gk_measure_structure, &gk_measure_nfa,     &gk_measure_losses,         &gk_measure_gini,
     &gk_measure_alignment, &gk_measure_progress,  &gk_measure_key,     &gk_measure_neurons,        &gk_measure_weight_tensors,
-    &gk_measure_ablation,  &gk_measure_enforced,  NULL,
+    &gk_measure_ablation,  &gk_measure_enforced,  &gk_measure_agop_class, NULL,
 };
 
 const gk_key gk_shared_keys[] = {

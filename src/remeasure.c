@@ -19,6 +19,7 @@ typedef struct wanted {
     const char *const *only;
     const gk_config *config; /* of the run: its `measures` join the default families; NULL for none */
     gk_key_rule rule; /* for the key frequencies */
+    int64_t step;     /* of the last checkpoint to measure; -1: all */
     bool waiting;     /* by default, and waiting for the reference */
 } wanted;
 
@@ -30,10 +31,11 @@ typedef struct remeasure {
     int values;
 } remeasure;
 
+/* Is `name` in the list? A name such as excluded_loss_k<freq>, on either side, is all that it announces. */
 static bool named(const char *const *only, const char *name)
 {
     for (; *only; only++)
-        if (strcmp(*only, name) == 0) return true;
+        if (strcmp(*only, name) == 0 || gk_describe_matches(name, *only) || gk_describe_matches(*only, name)) return true;
     return false;
 }
 
@@ -48,10 +50,17 @@ static bool want_family(const wanted *w, const gk_measure *m)
     return false;
 }
 
+static bool is_wanted(void *context, const char *name)
+{
+    const remeasure *r = context;
+    const char *const *only = r->wanted->only;
+    return !only || named(only, r->family->family) || named(only, name);
+}
+
 static int put_value(void *context, const char *name, double value)
 {
     remeasure *r = context;
-    if (r->wanted->only && !named(r->wanted->only, r->family->family) && !named(r->wanted->only, name)) return GK_OK;
+    if (!is_wanted(r, name)) return GK_OK;
     r->values++;
     return gk_recorder_metric(r->recorder, r->step, name, value);
 }
@@ -59,6 +68,8 @@ static int put_value(void *context, const char *name, double value)
 static int put_matrix(void *context, const char *kind, const double *data, int n)
 {
     remeasure *r = context;
+    if (!is_wanted(r, kind)) return GK_OK;
+    r->values++;
     return gk_recorder_matrix(r->recorder, r->step, kind, data, n);
 }
 
@@ -70,7 +81,7 @@ static int put_event(void *context, const char *kind, const char *detail)
 
 typedef struct checkpoint_list {
     int64_t *steps;
-    bool *bare; /* no matrix is stored at that step */
+    bool *bare; /* the default matrices are not stored at that step */
     size_t n, room;
 } checkpoint_list;
 
@@ -100,8 +111,8 @@ static int list_checkpoints(gk_store *store, int64_t run, checkpoint_list *out)
     snprintf(id, sizeof id, "%" PRId64, run);
     const char *const params[] = {id, NULL};
     return gk_store_query(store,
-                          "SELECT step, NOT EXISTS (SELECT 1 FROM matrix m WHERE m.run_id = c.run_id AND m.step = c.step)"
-                          " FROM checkpoint c WHERE run_id = CAST(?1 AS INTEGER) AND kind = 'weights' ORDER BY step",
+                          "SELECT step, NOT EXISTS (SELECT 1 FROM matrix m WHERE m.run_id = c.run_id AND m.step = c.step"
+                          " AND m.kind = 'agop') FROM checkpoint c WHERE run_id = CAST(?1 AS INTEGER) AND kind = 'weights' ORDER BY step",
                           params, take_step, out);
 }
 
@@ -122,7 +133,7 @@ typedef struct family_cost {
 /* All wanted families on the model as it stands. */
 static int measure_step(remeasure *r, gk_probe *probe, const gk_reference *reference, bool matrices, family_cost *cost)
 {
-    const gk_sink sink = {r, put_value, put_matrix, put_event};
+    const gk_sink sink = {r, put_value, put_matrix, put_event, is_wanted};
     for (int i = 0; gk_measures[i] && i < FAMILIES_MAX; i++) {
         if (!want_family(r->wanted, gk_measures[i])) continue;
         const double start = now_seconds();
@@ -177,19 +188,30 @@ static int remeasure_run(gk_store *store, int64_t run, wanted *w, gk_measured_fn
         code = w->waiting ? GK_OK : gk_error(GK_NOTFOUND, "run %" PRId64 " has no weights checkpoint to measure", run);
         goto free_list;
     }
+    size_t first = 0, end = list.n;
+    while (w->step >= 0 && end > 0 && list.steps[end - 1] > w->step) end--;
+    if (end == 0) {
+        code = gk_error(GK_NOTFOUND,
+                        "run %" PRId64 " has no weights checkpoint at or before step %" PRId64
+                        "; the first is of step %" PRId64,
+                        run, w->step, list.steps[0]);
+        goto free_list;
+    }
+    if (w->step >= 0) first = end - 1;
     if ((code = gk_lab_revive(store, run, -1, &back)) != GK_OK) goto free_list;
     w->config = &back.config;
     if ((code = gk_probe_new(&probe, back.method, back.model, &back.split, &back.config)) != GK_OK) goto free_back;
     if ((code = gk_reference_of(probe, w->rule, &reference)) != GK_OK) goto free_probe;
     /* Nothing is committed, so the recorder does not touch the store, before all checkpoints are read. */
     if ((code = gk_recorder_start(&r.recorder, store, run)) != GK_OK) goto free_probe;
-    for (size_t i = 0; code == GK_OK && i < list.n; i++) {
+    for (size_t i = first; code == GK_OK && i < end; i++) {
         r.step = list.steps[i];
         if ((code = gk_revive_load(store, run, GK_WEIGHTS, r.step, &back, NULL)) != GK_OK) break;
         gk_probe_renew(probe);
         if (w->waiting && !list.bare[i] && (code = give_stored(store, run, r.step, probe)) != GK_OK) break;
         code = measure_step(&r, probe, &reference, list.bare[i] && !w->waiting && !w->only, cost);
     }
+    r.step = list.steps[list.n - 1];
     if (code == GK_OK && reference.n_key > 0) code = put_key_frequencies(&r, probe, &reference);
     if (code == GK_OK) code = gk_recorder_commit(r.recorder);
     const int written = gk_recorder_finish(r.recorder);
@@ -211,15 +233,14 @@ free_list:
 
 int gk_remeasure_reference(gk_store *store, int64_t run)
 {
-    wanted w = {.waiting = true};
+    wanted w = {.waiting = true, .step = -1};
     return remeasure_run(store, run, &w, NULL, NULL);
 }
 
-int gk_lab_measure(gk_store *store, int64_t run, const char *const *only, gk_key_rule rule, gk_measured_fn *report,
-                   void *context)
+int gk_lab_measure(gk_store *store, int64_t run, gk_measuring what, gk_measured_fn *report, void *context)
 {
-    wanted w = {.only = only, .rule = rule};
-    for (const char *const *name = only; name && *name; name++) {
+    wanted w = {.only = what.only, .rule = what.rule, .step = what.step};
+    for (const char *const *name = what.only; name && *name; name++) {
         const char *const one[] = {*name, NULL};
         const wanted asked = {.only = one};
         bool known = false;

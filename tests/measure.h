@@ -62,7 +62,7 @@ static inline int remember_event(void *context, const char *kind, const char *de
 static inline gk_sink remembering(records *r)
 {
     memset(r, 0, sizeof *r);
-    return (gk_sink){r, remember_value, remember_matrix, remember_event};
+    return (gk_sink){.context = r, .value = remember_value, .matrix = remember_matrix, .event = remember_event};
 }
 
 static inline record *recorded(records *r, const char *name)
@@ -228,6 +228,14 @@ static inline int fake_feature(gk_model *m, const char *kind, double *out)
     return GK_OK;
 }
 
+/* Class c has c + 1 times the AGOP. */
+static inline int fake_class_agop(gk_model *m, int class, double *out)
+{
+    m->features++;
+    for (int e = 0; e < 4 * m->p * m->p; e++) out[e] = (class + 1) * m->agop[e];
+    return GK_OK;
+}
+
 static inline int fake_tensors(gk_model *m, gk_tensor_set set, gk_tensor *out)
 {
     const int64_t p = m->p;
@@ -261,7 +269,8 @@ static const gk_method fake_kernel = {.name = "fake kernel machine",
                                       .tensors = fake_tensors,
                                       .feature_kinds = fake_kernel_kinds,
                                       .feature = fake_feature,
-                                      .feature_size = fake_feature_size};
+                                      .feature_size = fake_feature_size,
+                                      .class_agop = fake_class_agop};
 
 static const gk_key fake_loss_keys[] = {
     {"loss", GK_KEY_CHOICE, "cross_entropy", 0, 0, "mse|cross_entropy", "training loss"}, {0}};

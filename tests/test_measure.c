@@ -248,6 +248,44 @@ static void excluded_loss_survives_huge_outputs(void **state)
     end(&f);
 }
 
+static bool only_the_third(void *context, const char *name)
+{
+    (void)context;
+    return strcmp(name, "agop_class2") == 0 || strcmp(name, "class_trace1") == 0;
+}
+
+/* A matrix a class and its trace; of those that nobody wants nothing is computed. A method without them has none. */
+static void classes_have_their_own_agop(void **state)
+{
+    (void)state;
+    static records r;
+    fixture f;
+    begin(&f, "add", 5, "rfm");
+    gk_sink sink = remembering(&r);
+    assert_int_equal(gk_measure_agop_class.compute(f.probe, NULL, &sink), GK_OK);
+    assert_string_equal(r.matrices, "agop_class0 agop_class1 agop_class2 agop_class3 agop_class4 ");
+    for (int c = 0; c < 5; c++) {
+        char name[32];
+        snprintf(name, sizeof name, "class_trace%d", c);
+        assert_true(recorded(&r, name) && listed(&gk_measure_agop_class, name));
+        assert_true(fabs(recorded(&r, name)->value - (c + 1) * gk_trace(f.model.agop, 10)) < 1e-12);
+    }
+    assert_int_equal(f.model.features, 5);
+    sink = remembering(&r);
+    sink.wants = only_the_third;
+    assert_int_equal(gk_measure_agop_class.compute(f.probe, NULL, &sink), GK_OK);
+    assert_string_equal(r.matrices, "agop_class2 ");
+    assert_int_equal(r.n, 1);
+    assert_non_null(recorded(&r, "class_trace1"));
+    assert_int_equal(f.model.features, 5 + 2);
+    end(&f);
+    begin(&f, "add", 5, "net");
+    sink = remembering(&r);
+    assert_int_equal(gk_measure_agop_class.compute(f.probe, NULL, &sink), GK_OK);
+    assert_true(r.n == 0 && r.matrices[0] == 0);
+    end(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -257,6 +295,7 @@ int main(void)
         cmocka_unit_test(every_value_is_described),
         cmocka_unit_test(frequencies_are_said_as_json),
         cmocka_unit_test(excluded_loss_survives_huge_outputs),
+        cmocka_unit_test(classes_have_their_own_agop),
     };
     return cmocka_run_group_tests_name("measure", tests, NULL, NULL);
 }

@@ -6,7 +6,8 @@
 #include <string.h>
 
 static const gk_cli_option options[] = {
-    {"only", 0, "NAME,...", "these families or metrics alone"},
+    {"only", 0, "NAME,...", "these families, metrics or matrices alone"},
+    {"step", 0, "N", "the last checkpoint at or before this step alone (default: all checkpoints)"},
     {"key-rule", 0, "RULE", "how the key frequencies are chosen: neuron_logit (default), outputs or neurons"},
     {"ablate", 0, NULL, "the ablations, which are not among the defaults"},
     {"list", 0, NULL, "lists families and metrics"},
@@ -72,7 +73,7 @@ static int choose_rule(const char *given, gk_key_rule *rule)
                     near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
-static int measure_all(const gk_cli *cli, const gk_cli_args *args, const char *const *only, gk_key_rule rule)
+static int measure_all(const gk_cli *cli, const gk_cli_args *args, gk_measuring what)
 {
     static const char *const names[] = {"run", "family", "values", "seconds"};
     gk_store *s = NULL;
@@ -82,7 +83,7 @@ static int measure_all(const gk_cli *cli, const gk_cli_args *args, const char *c
     code = gk_list_begin(&t.list, stdout, gk_list_format_of(args), 4, names);
     for (int i = 0; i < args->n_words && code == GK_OK; i++) {
         code = gk_store_find_run(s, args->words[i], &t.run);
-        if (code == GK_OK) code = gk_lab_measure(s, t.run, only, rule, take_family, &t);
+        if (code == GK_OK) code = gk_lab_measure(s, t.run, what, take_family, &t);
         if (code == GK_OK) code = t.code;
     }
     if (code == GK_OK) gk_list_end(&t.list);
@@ -99,10 +100,12 @@ static int run(gk_cli *cli, const gk_cli_args *args)
     if (ablate && gk_cli_given(args, "only")) return gk_error(GK_USAGE, "--ablate and --only exclude each other");
     char *text = NULL;
     const char **words = NULL;
-    gk_key_rule rule;
-    int code = choose_rule(gk_cli_given(args, "key-rule"), &rule);
+    gk_measuring what = {.step = -1};
+    int code = choose_rule(gk_cli_given(args, "key-rule"), &what.rule);
+    if (code == GK_OK) code = gk_cli_given_int(args, "step", 0, INT64_MAX, &what.step);
     if (code == GK_OK && only) code = split_words(only, &text, &words);
-    if (code == GK_OK) code = measure_all(cli, args, words, rule);
+    what.only = words;
+    if (code == GK_OK) code = measure_all(cli, args, what);
     free(text);
     free(words);
     return code;
@@ -114,7 +117,8 @@ const gk_command gk_cmd_measure = {
     .usage = "RUN ...",
     .detail = "Key frequencies and the final feature matrix are taken from the last checkpoint. The values of a run come\n"
               "into the database in one transaction.\n"
-              "example: groklab measure @last --only progress,restricted_loss",
+              "example: groklab measure @last --only progress,restricted_loss\n"
+              "         groklab measure @last --only agop_class7 --step 1000    what class 7 adds to the AGOP, as a matrix",
     .options = options,
     .most = -1,
     .listing = true,

@@ -76,9 +76,29 @@ prints "measure --list describes" '^structure +circulance'
 refuses "measure: unknown measure" 2 "unknown measure .circulanze.*measure --list" measure 1 --only circulanze
 works "measure --ablate" measure tiny --ablate
 prints "measure --ablate has one family" '^  +3 +ablation +[1-9]'
+works "what a class adds to the AGOP, on request" measure 1 tiny rfm-add-13 --only agop_class
+same "a matrix and a trace a class at every checkpoint" "$(query "SELECT group_concat(n) FROM (SELECT count(*) AS n FROM matrix
+    WHERE kind GLOB 'agop_class*' GROUP BY run_id ORDER BY run_id)")" \
+    "$(query "SELECT group_concat(13 * n) FROM (SELECT count(*) AS n FROM checkpoint
+    WHERE run_id IN (1, 2, 3) AND kind = 'weights' GROUP BY run_id ORDER BY run_id)")"
+gk sql "SELECT run_id, max(abs(part - whole)) < 1e-5 * max(whole) AS ok FROM (SELECT c.run_id, sum(mat_get(c.data, 20, 4)) AS part,
+    mat_get(a.data, 20, 4) AS whole FROM matrix c JOIN matrix a USING (run_id, step) WHERE a.kind = 'agop'
+    AND c.kind GLOB 'agop_class*' GROUP BY c.run_id, step) GROUP BY 1" --csv
+same "classes sum to the AGOP" "$(tr '\n' ' ' <out)" "run_id,ok 1,1 2,1 3,1 "
+same "the traces are described" "$(query "SELECT count(*) FROM metric_name WHERE name GLOB 'class_trace*' AND description GLOB 'trace*'")" 13
+query "DELETE FROM matrix WHERE kind GLOB 'agop_class*'"
+works "one class at one checkpoint" measure 1 --only agop_class7 --step 12
+same "is one matrix" "$(query "SELECT group_concat(kind || ' ' || step) FROM matrix WHERE kind GLOB 'agop_class*'")" "agop_class7 10"
+query "DELETE FROM checkpoint WHERE run_id = 3 AND step = 0"
+refuses "measure: no checkpoint so early" 3 "at or before step 3; the first is of step 30" measure tiny --only weights --step 3
+works "a member of a family of names" measure 1 --only excluded_loss_k2
+prints "is one value a checkpoint" '^  +1 +progress +5 '
 works "measure --key-rule" measure 1 --only key --key-rule neurons
-same "the event tells the rule" "$(query "SELECT count(*) > 0 FROM event WHERE run_id = 1
-    AND kind = 'key_frequencies' AND json_extract(detail, '$.rule') = 'neurons'")" 1
+same "the event tells the rule, once, at the last checkpoint" "$(query "SELECT group_concat(step || ' ' || json_extract(detail, '$.rule'))
+    FROM event WHERE run_id = 1 AND kind = 'key_frequencies'")" "20 neurons"
+works "measure goes back to the default rule" measure 1 --only key
+same "and the event with it" "$(query "SELECT group_concat(step || ' ' || json_extract(detail, '$.rule'))
+    FROM event WHERE run_id = 1 AND kind = 'key_frequencies'")" "20 neuron_logit"
 refuses "measure: unknown rule" 2 "unknown key rule 'neuron'; did you mean 'neurons'" measure 1 --key-rule neuron
 refuses "measure: no run" 2 "usage: groklab measure RUN" measure
 
