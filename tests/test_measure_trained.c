@@ -6,7 +6,7 @@
 
 static const double TOLERANCE =
     1e-6; /* the weights have 12 digits; sqrt_agop takes the root of rounding in null directions */
-enum { P = 7 };
+enum { P = 7 }; /* the largest */
 
 typedef struct trained {
     const gk_method *method;
@@ -14,6 +14,7 @@ typedef struct trained {
     gk_config config;
     gk_model *model;
     gk_probe *probe;
+    int p;
     double final_m[4 * P * P];
     records found;
     char where[64];
@@ -24,12 +25,16 @@ static void set(trained *t, const char *key, const char *value)
     if (gk_config_set(&t->config, key, value, "test") != GK_OK) fail_msg("%s", gk_error_text());
 }
 
-static void begin(trained *t, const char *method, const char *op)
+static void begin(trained *t, const char *method, const char *op, int p)
 {
+    char modulus[12];
     memset(t, 0, sizeof *t);
-    snprintf(t->where, sizeof t->where, "%s %s", method, op);
+    t->p = p;
+    assert_true(p <= P);
+    snprintf(t->where, sizeof t->where, "%s %s %d", method, op, p);
+    snprintf(modulus, sizeof modulus, "%d", p);
     assert_int_equal(gk_registry_config(&t->config, method), GK_OK);
-    set(t, "p", "7");
+    set(t, "p", modulus);
     set(t, "threads", "1");
     set(t, "dtype", "float64");
     if (strcmp(method, "mlp") == 0) set(t, "width", "8");
@@ -38,11 +43,11 @@ static void begin(trained *t, const char *method, const char *op)
         set(t, "n_heads", "2");
         set(t, "d_mlp", "12");
     }
-    assert_int_equal(gk_split_make(&t->split, op, P, 0.4, 3, "philox"), GK_OK);
+    assert_int_equal(gk_split_make(&t->split, op, p, 0.4, 3, "philox"), GK_OK);
     t->method = gk_registry_method(method, GK_F64);
     assert_int_equal(t->method->init(&t->model, &t->config, &t->split), GK_OK);
     assert_int_equal(gk_probe_new(&t->probe, t->method, t->model, &t->split, &t->config), GK_OK);
-    for (int i = 0; i < 4 * P * P; i++) t->final_m[i] = i / (2 * P) * (i % (2 * P)) % 7 + 1;
+    for (int i = 0; i < 4 * p * p; i++) t->final_m[i] = i / (2 * p) * (i % (2 * p)) % 7 + 1;
 }
 
 static void end(trained *t)
@@ -69,7 +74,7 @@ static void read_weights(trained *t, const char *name, size_t count, FILE *file)
 static void record_keys(trained *t, gk_key_rule rule, const char *prefix, const gk_sink *sink)
 {
     gk_reference found;
-    const int m = t->split.task.form == GK_FORM_PRODUCT ? P - 1 : P;
+    const int m = t->split.task.form == GK_FORM_PRODUCT ? t->p - 1 : t->p;
     assert_int_equal(gk_measure_key_frequencies(t->probe, rule, &found), GK_OK);
     for (int k = 1; k <= m / 2; k++) {
         char name[32];
@@ -119,18 +124,18 @@ static void trained_models_equal_the_oracle(void **state)
     (void)state;
     static trained t;
     char what[16], method[16], op[16], name[80];
-    int values = 0, models = 0;
+    int p, values = 0, models = 0;
     FILE *file = fopen("tests/fixtures/measure_trained.txt", "r");
     assert_non_null(file);
-    while (fscanf(file, "%15s %15s %15s %79s", what, method, op, name) == 4) {
+    while (fscanf(file, "%15s %15s %15s %d %79s", what, method, op, &p, name) == 5) {
         char here[64];
-        snprintf(here, sizeof here, "%s %s", method, op);
+        snprintf(here, sizeof here, "%s %s %d", method, op, p);
         if (strcmp(here, t.where) != 0) {
             if (models++ > 0) {
                 check_nothing_unjudged(&t);
                 end(&t);
             }
-            begin(&t, method, op);
+            begin(&t, method, op, p);
         }
         if (strcmp(what, "weights") == 0) {
             size_t count = 0;
@@ -146,7 +151,7 @@ static void trained_models_equal_the_oracle(void **state)
     check_nothing_unjudged(&t);
     end(&t);
     fclose(file);
-    assert_true(models == 10 && values > 500);
+    assert_true(models == 18 && values > 1000);
 }
 
 int main(void)
