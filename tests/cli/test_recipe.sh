@@ -170,9 +170,26 @@ same "random circulant features generalise without learning, in their orientatio
           WHEN 20 THEN .27 WHEN 25 THEN .61 WHEN 30 THEN .87 WHEN 35 THEN .97 ELSE .997 END) < .04")" 12
 gk run "$here/runs/enforced.ini" --only add --quiet --db rc.db
 ok "enforced.ini runs" "$status"
-same "enforced structure is two iterations ahead" "$(sqlite3 rc.db "
-    SELECT min(CASE WHEN name = 'test_accuracy' AND value > .9 THEN step END)
-         - min(CASE WHEN name = 'enforced_accuracy' AND value > .9 THEN step END) FROM metrics WHERE run = 'add'")" 2
+gk run "$here/runs/enforced.ini" --only mul --quiet --db rc.db
+same "enforced structure is two iterations ahead, for mul one" "$(sqlite3 rc.db "
+    SELECT group_concat(ahead) FROM (SELECT min(CASE WHEN name = 'test_accuracy' AND value > .9 THEN step END)
+         - min(CASE WHEN name = 'enforced_accuracy' AND value > .9 THEN step END) AS ahead
+    FROM metrics WHERE run IN ('add', 'mul') GROUP BY run ORDER BY run)")" "2,1"
+bare='measure_every = 0\ncheckpoint_every = 0'
+sed "/_every = 100/d; s/^steps = .*/steps = 200\n$bare/" "$here/runs/random_circulant_mlp.ini" >inputs.ini
+gk run inputs.ini --quiet --db rc.db
+ok "random_circulant_mlp.ini runs, to epoch 200" "$status"
+same "on random circulant inputs a network generalises, in their orientation" "$(sqlite3 rc.db "
+    SELECT sum(abs(value - CASE run WHEN 'raw' THEN .02 WHEN 'circulant' THEN .96 ELSE .2 END) < .05) || ' of ' || count(*)
+    FROM latest_metrics WHERE name = 'test_accuracy' AND run IN ('raw', 'circulant', 'control')")" "3 of 3"
+sed "s/^p = .*/p = 31/; s/^train_fraction = .*/train_fraction = 0.5/; s/^steps = .*/&\n$bare\nwidth = 128/" \
+    "$here/runs/agop_regularisation.ini" >trace.ini
+gk run trace.ini --quiet --db rc.db
+ok "agop_regularisation.ini runs, for a smaller p" "$status"
+same "a little of the AGOP's trace brings the transition forward, ten times as much prevents it" "$(sqlite3 rc.db "
+    SELECT group_concat(run) || ', ' || count(sure) FROM (SELECT run, min(CASE WHEN value > .95 THEN step END) AS sure FROM metrics
+    WHERE name = 'test_accuracy' AND run IN ('none', 'little', 'much') GROUP BY run ORDER BY sure IS NULL, sure + 10 * (run = 'little'))
+    ")" "little,none,much, 2"
 gk run "$here/runs/two_tasks.ini" --only add_sub --quiet --db two.db
 ok "two_tasks.ini runs" "$status"
 same "both tasks generalise, and the block has a Toeplitz and a Hankel part" "$(sqlite3 two.db "
