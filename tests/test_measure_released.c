@@ -97,6 +97,7 @@ static void released_weights_give_the_published_numbers(void **state)
     const gk_sink sink = remembering(&r);
     for (const gk_measure *const *m = gk_measures; *m; m++) {
         if (strcmp((*m)->family, "structure") == 0 || strcmp((*m)->family, "nfa") == 0) continue;
+        if (strcmp((*m)->family, "agop_class") == 0) continue; /* 113 matrices that nobody published */
         if ((*m)->compute(probe, &reference, &sink) != GK_OK) fail_msg("%s: %s", (*m)->family, gk_error_text());
     }
     for (const expectation *e = expected; e->name; e++) {
