@@ -1,4 +1,4 @@
-/* gk_base.h: errors, text, hashes, random numbers and tensor pools: what every room stands on. */
+/* gk_base.h: errors, text, files, hashes, random numbers and tensor pools: what every room stands on. */
 #ifndef GK_BASE_H
 #define GK_BASE_H
 
@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #if defined(__GNUC__)
 #define GK_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
@@ -46,6 +47,20 @@ int gk_text_real(const char *text, double *out);
 
 /* The shortest decimal text that reads back as the same double; `out` holds 32 bytes. */
 void gk_text_from_real(double value, char out[32]);
+
+/* ---- files ---- */
+
+/* A file that is being written: a new one beside it that takes its place once all of it is there. Until then, and for
+ * ever if writing fails, what stood there before stays. A device or a pipe is written as it is, and never removed. */
+typedef struct gk_file {
+    FILE *to;            /* what to write to; NULL while no file is open */
+    const char *name;    /* as the caller gave it; borrowed */
+    char *place, *beside; /* private */
+} gk_file;
+
+int gk_file_open(gk_file *f, const char *name);
+/* Puts the file in its place if `code` is GK_OK, else throws it away. Returns `code`, or why it could not be written. */
+int gk_file_close(gk_file *f, int code);
 
 /* ---- hashes ---- */
 

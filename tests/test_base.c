@@ -1,4 +1,4 @@
-/* test_base.c: errors, memory, text, numbers, hashes and random numbers. */
+/* test_base.c: errors, memory, text, numbers, files, hashes and random numbers. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,6 +11,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "fixtures/base.h"
 
@@ -306,6 +308,60 @@ static void test_shuffle(void **state)
     gk_random_shuffle(&r, items, 0);
 }
 
+static void write_file(const char *name, const char *text, int code)
+{
+    gk_file f;
+    assert_int_equal(gk_file_open(&f, name), GK_OK);
+    fputs(text, f.to);
+    assert_int_equal(gk_file_close(&f, code), code);
+    assert_null(f.to);
+}
+
+static void expect_file(const char *name, const char *text)
+{
+    char back[16] = "";
+    FILE *file = fopen(name, "rb");
+    assert_non_null(file);
+    assert_true(fread(back, 1, sizeof back - 1, file) == strlen(text));
+    fclose(file);
+    assert_string_equal(back, text);
+}
+
+static void test_file(void **state)
+{
+    (void)state;
+    const char *name = "build/test_base_file.txt";
+    struct stat before, after;
+    remove(name);
+    write_file(name, "thrown away", GK_FAILED);
+    assert_int_not_equal(access(name, F_OK), 0);
+    write_file(name, "first", GK_OK);
+    expect_file(name, "first");
+    assert_int_equal(chmod(name, 0600), 0);
+    write_file(name, "lost", GK_NOTFOUND);
+    expect_file(name, "first");
+    write_file(name, "second", GK_OK);
+    expect_file(name, "second");
+    assert_int_equal(stat(name, &after), 0);
+    assert_int_equal(after.st_mode & 0777, 0600);
+    remove(name);
+
+    gk_file f;
+    assert_int_equal(gk_file_open(&f, "build/no/such/folder/x"), GK_FAILED);
+    assert_non_null(strstr(gk_error_text(), "build/no/such/folder/x"));
+    assert_int_equal(gk_file_close(&f, GK_NOTFOUND), GK_NOTFOUND);
+
+    /* A device takes what is written, says when it cannot, and is never removed, not even by root. */
+    write_file("/dev/null", "x", GK_FAILED);
+    if (stat("/dev/full", &before) != 0) skip();
+    assert_int_equal(gk_file_open(&f, "/dev/full"), GK_OK);
+    fputs("x", f.to);
+    assert_int_equal(gk_file_close(&f, GK_OK), GK_FAILED);
+    assert_non_null(strstr(gk_error_text(), "/dev/full"));
+    assert_int_equal(stat("/dev/full", &after), 0);
+    assert_true(S_ISCHR(after.st_mode) && before.st_ino == after.st_ino);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -321,6 +377,7 @@ int main(void)
         cmocka_unit_test(test_philox_is_numpys),
         cmocka_unit_test(test_random_laws),
         cmocka_unit_test(test_shuffle),
+        cmocka_unit_test(test_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,6 @@
 /* cmd_export.c: groklab export: weights, matrices and curves in the formats of others. */
 #include "commands.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -246,7 +245,8 @@ static int write_all(const job *j)
 
 static int run(gk_cli *cli, const gk_cli_args *args)
 {
-    const char *file = gk_cli_given(args, "output");
+    const char *name = gk_cli_given(args, "output");
+    gk_file file = {0};
     job j = {.step = -1,
              .matrix = gk_cli_given(args, "matrix"),
              .tensor = gk_cli_given(args, "tensor"),
@@ -256,15 +256,9 @@ static int run(gk_cli *cli, const gk_cli_args *args)
     if (code == GK_OK) code = gk_cli_given_int(args, "step", 0, INT64_MAX, &j.step);
     if (code == GK_OK) code = gk_cli_open(cli, GK_STORE_READ, &j.store);
     if (code == GK_OK) code = gk_store_find_run(j.store, args->words[0], &j.run);
-    if (code == GK_OK && file && !(j.out = fopen(file, "wb")))
-        code = gk_error(GK_FAILED, "cannot write %s: %s", file, strerror(errno));
+    if (code == GK_OK && name && (code = gk_file_open(&file, name)) == GK_OK) j.out = file.to;
     if (code == GK_OK) code = write_all(&j);
-    if (file && j.out) {
-        const bool bad = ferror(j.out) != 0;
-        const bool lost = j.out != stdout && fclose(j.out) != 0;
-        if (code == GK_OK && (bad || lost)) code = gk_error(GK_FAILED, "cannot write %s: %s", file, strerror(errno));
-        if (code != GK_OK && j.out != stdout) remove(file); /* half a file is worse than none */
-    }
+    code = gk_file_close(&file, code);
     return gk_cli_close(j.store, code);
 }
 

@@ -1,7 +1,6 @@
 /* cmd_split.c: groklab split: splits as data. */
 #include "commands.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,13 +83,11 @@ static int show(const gk_cli *cli, const gk_cli_args *args)
 
 static int write_text(const char *path, const char *text)
 {
-    FILE *out = path ? fopen(path, "w") : stdout;
-    if (!out) return gk_error(GK_FAILED, "cannot write %s: %s", path, strerror(errno));
-    fputs(text, out);
-    if (!path) return GK_OK;
-    const bool bad = ferror(out) != 0;
-    if (fclose(out) != 0 || bad) return gk_error(GK_FAILED, "cannot write %s: %s", path, strerror(errno));
-    return GK_OK;
+    gk_file file = {0};
+    const int code = path ? gk_file_open(&file, path) : GK_OK;
+    if (code != GK_OK) return code;
+    fputs(text, path ? file.to : stdout);
+    return gk_file_close(&file, GK_OK);
 }
 
 static int export_split(const gk_cli *cli, const gk_cli_args *args)

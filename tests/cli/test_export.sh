@@ -83,5 +83,20 @@ refuses "no such matrix" 3 "." export net --matrix metric -o x.npy
 refuses "no such step" 3 "." export net --step 7 -o x.safetensors
 [ ! -e x.npy ] && [ ! -e x.safetensors ]
 ok "no half files" $?
+echo precious >kept.npy
+ln -s kept.npy link.npy
+gk export net --matrix metric -o kept.npy
+same "what stood there survives a failure" "$(cat kept.npy)" precious
+works "through a link" export net --matrix agop -o link.npy
+[ -L link.npy ] && [ "$(head -c 6 kept.npy | tail -c 5)" = NUMPY ]
+ok "the link stays one, and what it leads to is new" $?
+mkfifo pipe
+timeout 20 cat pipe >through.npy &
+gk export net --matrix agop --format npy -o pipe
+wait $!
+[ "$status" -eq 0 ] && [ -p pipe ] && cmp -s through.npy kept.npy
+ok "a pipe is written, and stays one" $?
+refuses "a folder" 1 "cannot write .: Is a directory" export net -o .
+same "nothing is left beside" "$(ls -a | grep -c 'tmp$')" 0
 refuses "nowhere to write" 1 "cannot write no/where.npz" export net -o no/where.npz
 finish
