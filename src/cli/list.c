@@ -128,13 +128,31 @@ static void csv_cell(FILE *out, const gk_cell *cell)
 
 static bool streams(gk_list_format f) { return f == GK_LIST_CSV || f == GK_LIST_JSON; }
 
+/* A bar would end its cell of a Markdown table. Takes `text` and gives back what replaces it. */
+static char *markdown(char *text)
+{
+    size_t bars = 0;
+    for (const char *c = text; c && *c; c++) bars += *c == '|';
+    char *out = bars > 0 ? gk_alloc(strlen(text) + bars + 1, 1) : NULL, *to = out;
+    if (!out) return text;
+    for (const char *c = text; *c; c++) {
+        if (*c == '|') *to++ = '\\';
+        *to++ = *c;
+    }
+    *to = '\0';
+    free(text);
+    return out;
+}
+
 int gk_list_begin(gk_list *l, FILE *out, gk_list_format format, int columns, const char *const *names)
 {
     *l = (gk_list){.out = out, .format = format, .bold = gk_cli_colour(out), .columns = columns};
     l->names = gk_calloc((size_t)columns + 1, sizeof *l->names);
     if (!l->names) return GK_FAILED;
-    for (int c = 0; c < columns; c++)
+    for (int c = 0; c < columns; c++) {
         if (!(l->names[c] = gk_text("%s", names[c]))) return GK_FAILED;
+        if (format == GK_LIST_MARKDOWN) l->names[c] = markdown(l->names[c]);
+    }
     if (format == GK_LIST_JSON) fputs("[", out);
     for (int c = 0; format == GK_LIST_CSV && c < columns; c++) {
         if (c) fputc(',', out);
@@ -191,7 +209,8 @@ static int keep_row(gk_list *l, const gk_cell *cells)
     }
     const size_t at = l->rows * (size_t)l->columns;
     for (int c = 0; c < l->columns; c++) {
-        l->texts[at + (size_t)c] = shown(&cells[c]);
+        char *text = shown(&cells[c]);
+        l->texts[at + (size_t)c] = l->format == GK_LIST_MARKDOWN ? markdown(text) : text;
         l->numbers[at + (size_t)c] = cells[c].type == GK_CELL_INTEGER || cells[c].type == GK_CELL_REAL;
     }
     return GK_OK;

@@ -47,7 +47,7 @@ static int finish(const gk_cli *cli, const char *command, int code)
         fprintf(stderr, "groklab%s%s: %s\n", command ? " " : "", command ? command : "", gk_error_text());
     if (fflush(stdout) != 0 || ferror(stdout)) {
         fputs("groklab: cannot write to standard output\n", stderr);
-        if (code == GK_OK) code = GK_FAILED;
+        if (code == GK_OK || code == GK_DIFFERS) code = GK_FAILED;
     }
     return exit_status(code);
 }

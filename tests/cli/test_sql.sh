@@ -23,6 +23,10 @@ gk sql "SELECT 1 AS a, 'b' AS b" --md
 same "Markdown" "$(cat out)" "| a | b |
 |---|---|
 | 1 | b |"
+gk sql "SELECT 'x|y' AS 'a|b', 2 AS c" --md
+same "Markdown cells keep their bars" "$(cat out)" "| a\|b | c |
+|------|---|
+| x\|y | 2 |"
 gk sql "SELECT 1 AS a WHERE 0" --json
 same "no rows are an empty list" "$(tr -d '\n' <out)" "[]"
 gk sql "SELECT 1 AS a WHERE 0" --csv
@@ -39,6 +43,9 @@ same "a file is run" "$(head -1 out)" name
 same "standard input is run" "$(head -1 out)" name
 works "a plan" sql --plan "SELECT value FROM metric WHERE run_id = 1 AND metric_id = 1 ORDER BY step"
 prints "a plan is shown" 'SEARCH metric USING PRIMARY KEY'
+works "a command with a dot" sql .tables --csv
+prints "a command with a dot answers" '^view,run_summary$'
+refuses "an unknown one suggests" 2 "did you mean .tables" sql .tabels
 works "the views" sql "SELECT * FROM run_summary JOIN latest_metrics USING (run_id) LIMIT 1"
 works "our functions" sql --functions
 prints "our functions are described" '^mat_cosine +'
