@@ -136,6 +136,8 @@ typedef struct gk_cell {
  * A nonzero return stops and is passed on. params: text values bound to ?1, ?2 ... NULL-terminated, or NULL. */
 typedef int gk_row_fn(void *context, int columns, const char *const *names, const gk_cell *cells);
 int gk_store_query(gk_store *s, const char *sql, const char *const *params, gk_row_fn *row, void *context);
+/* `stop` is asked now and then while a statement runs; not 0 ends it with GK_INTERRUPTED. NULL: never. */
+void gk_store_stop_when(gk_store *s, int (*stop)(void *context), void *context);
 
 /* ---- SQL functions over matrices, medians and the like ---- */
 

@@ -429,6 +429,28 @@ static void test_query(void **state)
     OK(gk_store_close(reader));
 }
 
+/* Counts down and then says stop. */
+static int stop_soon(void *context)
+{
+    int *left = context;
+    return --*left < 0;
+}
+
+static void test_interrupted(void **state)
+{
+    gk_store *s = ((lab *)*state)->s;
+    static const char *const endless = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c";
+    char *text = NULL;
+    int left = 3;
+    gk_store_stop_when(s, stop_soon, &left);
+    REFUSED(gk_store_query(s, endless, NULL, lab_take_text, &text), GK_INTERRUPTED, "interrupted");
+    assert_int_equal(left, -1);
+    gk_store_stop_when(s, NULL, NULL);
+    OK(gk_store_query(s, "SELECT 'goes on'", NULL, lab_take_text, &text));
+    assert_string_equal(text, "goes on");
+    free(text);
+}
+
 int main(void)
 {
 #define LAB(f) cmocka_unit_test_setup_teardown(f, open_lab, close_lab)
@@ -437,7 +459,7 @@ int main(void)
         LAB(test_find_run),    LAB(test_metrics),     LAB(test_names_of_a_rolled_back_transaction),
         LAB(test_events),      LAB(test_split_mates), LAB(test_matrices),
         LAB(test_checkpoints), LAB(test_rewind),      LAB(test_transactions),
-        LAB(test_query),
+        LAB(test_query),       LAB(test_interrupted),
     };
     return cmocka_run_group_tests_name("store", tests, NULL, NULL);
 }

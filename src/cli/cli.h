@@ -131,6 +131,8 @@ void gk_cli_progress_free(gk_cli_progress *p); /* clears the line; accepts NULL 
 gk_lab_hooks gk_cli_progress_hooks(gk_cli_progress *p);
 /* SIGINT and SIGTERM ask training to stop; a second one ends the process at once. */
 void gk_cli_signals_catch(void);
+/* From here on they end the process again, and none has been caught. */
+void gk_cli_signals_release(void);
 /* The signal that asked, or 0. */
 int gk_cli_signal(void);
 

@@ -1,4 +1,4 @@
-/* signals.c: Ctrl-C and SIGTERM ask training to stop after a clean checkpoint. */
+/* signals.c: Ctrl-C and SIGTERM ask training to stop after a clean checkpoint, and a query of the shell to end. */
 #include "cli.h"
 
 #include <signal.h>
@@ -22,6 +22,13 @@ void gk_cli_signals_catch(void)
         /* Whoever started us with SIGINT ignored (nohup, a background job) meant that. */
         if (sigaction(numbers[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN) sigaction(numbers[i], &action, NULL);
     }
+}
+
+void gk_cli_signals_release(void)
+{
+    signal(SIGINT, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
+    caught = 0;
 }
 
 int gk_cli_signal(void) { return (int)caught; }

@@ -3,13 +3,15 @@
 
 #include <histedit.h>
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 typedef struct shell {
     gk_sql *sql;
-    char *pending; /* lines of a statement that is not finished */
-    char **words;  /* what completion knows */
+    char *pending;  /* lines of a statement that is not finished */
+    bool cancelled; /* Ctrl-C: the line, and the lines before it, are forgotten */
+    char **words;   /* what completion knows */
     int n_words;
 } shell;
 
@@ -18,6 +20,27 @@ static const char *prompt(EditLine *el)
     shell *sh = NULL;
     el_get(el, EL_CLIENTDATA, &sh);
     return sh->pending ? "    ...> " : "groklab> ";
+}
+
+/* ---- Ctrl-C: forgets what is typed, or ends the query that runs; it never ends the shell ---- */
+
+static unsigned char cancel(EditLine *el, int key)
+{
+    shell *sh = NULL;
+    (void)key;
+    el_get(el, EL_CLIENTDATA, &sh);
+    const LineInfo *line = el_line(el);
+    el_cursor(el, (int)(line->lastchar - line->cursor));
+    sh->cancelled = true;
+    if (el_insertstr(el, "^C\n") != 0) return CC_ERROR;
+    fputs("^C\n", stdout);
+    return CC_NEWLINE;
+}
+
+static int interrupted(void *context)
+{
+    (void)context;
+    return gk_cli_signal();
 }
 
 /* ---- completion: keywords, tables, columns and functions ---- */
@@ -42,9 +65,26 @@ static void load_words(shell *sh)
         "SELECT DISTINCT c.name FROM sqlite_master m JOIN pragma_table_info(m.name) c WHERE m.type IN ('table', 'view')",
         "SELECT DISTINCT name FROM pragma_function_list UNION SELECT name FROM pragma_module_list",
         "SELECT value FROM json_each('[\"SELECT\",\"FROM\",\"WHERE\",\"GROUP BY\",\"ORDER BY\",\"LIMIT\",\"JOIN\","
-        "\"LEFT JOIN\",\"WITH\",\"HAVING\",\"DISTINCT\",\"BETWEEN\",\"UNION\"]')"};
+        "\"LEFT JOIN\",\"WITH\",\"HAVING\",\"DISTINCT\",\"BETWEEN\",\"UNION\","
+        "\".functions\",\".help\",\".mode\",\".queries\",\".quit\",\".read\",\".schema\",\".tables\"]')"};
     for (size_t i = 0; i < sizeof sources / sizeof *sources; i++)
         (void)gk_store_query(sh->sql->store, sources[i], NULL, take_word, sh); /* without words, no completion */
+}
+
+/* The words that begin so, below the line. */
+static void offer(const shell *sh, const char *start, size_t n)
+{
+    int column = 0;
+    fputc('\n', stdout);
+    for (int i = 0; i < sh->n_words; i++) {
+        if (strncasecmp(sh->words[i], start, n) != 0) continue;
+        if (column > 0 && column + (int)strlen(sh->words[i]) > 78) {
+            fputc('\n', stdout);
+            column = 0;
+        }
+        column += printf("%s  ", sh->words[i]);
+    }
+    fputc('\n', stdout);
 }
 
 static unsigned char complete(EditLine *el, int key)
@@ -54,7 +94,8 @@ static unsigned char complete(EditLine *el, int key)
     el_get(el, EL_CLIENTDATA, &sh);
     const LineInfo *line = el_line(el);
     const char *start = line->cursor;
-    while (start > line->buffer && !strchr(" ,()=<>;'\"", start[-1])) start--;
+    while (start > line->buffer && !strchr(" ,()=<>;'\".", start[-1])) start--;
+    if (start == line->buffer + 1 && start[-1] == '.') start--; /* a command */
     const size_t n = (size_t)(line->cursor - start);
     const char *best = NULL;
     size_t common = 0;
@@ -63,7 +104,11 @@ static unsigned char complete(EditLine *el, int key)
         if (!best) common = strlen(best = sh->words[i]);
         while (common > 0 && strncasecmp(best, sh->words[i], common) != 0) common--;
     }
-    if (!best || common <= n) return CC_REFRESH_BEEP;
+    if (!best) return CC_REFRESH_BEEP;
+    if (common <= n) {
+        if (strlen(best) > n) offer(sh, start, n);
+        return CC_REDISPLAY;
+    }
     char *rest = gk_text("%.*s", (int)(common - n), best + n);
     const int failed = rest ? el_insertstr(el, rest) : -1;
     free(rest);
@@ -126,17 +171,29 @@ int gk_sql_shell(gk_sql *sql)
     el_set(el, EL_CLIENTDATA, &sh);
     el_set(el, EL_PROMPT, prompt);
     el_set(el, EL_SIGNAL, 1);
+    el_set(el, EL_SETTY, "-d", "-isig", NULL); /* while a line is typed, Ctrl-C is a key */
     el_set(el, EL_EDITOR, "emacs");
     el_set(el, EL_HIST, history, past);
     el_set(el, EL_ADDFN, "complete", "completes tables, columns and functions", complete);
     el_set(el, EL_BIND, "\t", "complete", NULL);
+    el_set(el, EL_ADDFN, "cancel", "forgets what is typed", cancel);
+    el_set(el, EL_BIND, "^C", "cancel", NULL);
+    gk_store_stop_when(sql->store, interrupted, NULL);
     fputs("SQL ends with a semicolon; .help lists the other commands, .quit leaves\n", stderr);
     const char *line;
     int count;
     bool quit = false;
     while (!quit && (line = el_gets(el, &count)) && count > 0) {
+        if (sh.cancelled) {
+            free(sh.pending);
+            sh.pending = NULL;
+            sh.cancelled = false;
+            continue;
+        }
         if (line[strspn(line, " \t\r\n")]) history(past, &event, H_ENTER, line);
-        quit = take_line(&sh, line);
+        gk_cli_signals_catch();
+        quit = take_line(&sh, line) || gk_cli_signal() == SIGTERM;
+        gk_cli_signals_release();
     }
     if (path) history(past, &event, H_SAVE, path);
     for (int i = 0; i < sh.n_words; i++) free(sh.words[i]);

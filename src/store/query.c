@@ -34,6 +34,7 @@ static gk_cell cell_of(sqlite3_stmt *row, int i)
 /* A mistake in the query is its writer's; everything else is the file's. */
 static int query_error(gk_store *s, int rc)
 {
+    if ((rc & 0xff) == SQLITE_INTERRUPT) return gk_error(GK_INTERRUPTED, "%s: the query was interrupted", s->path);
     if ((rc & 0xff) == SQLITE_READONLY)
         return gk_error(GK_USAGE, "%s: is open for reading only; `groklab sql --write` may change it", s->path);
     if ((rc & 0xff) == SQLITE_ERROR || (rc & 0xff) == SQLITE_RANGE || (rc & 0xff) == SQLITE_CONSTRAINT ||
@@ -97,4 +98,12 @@ int gk_store_query(gk_store *s, const char *sql, const char *const *params, gk_r
     const int code = run(s, sql, params, row, context);
     gk_db_leave(s);
     return code;
+}
+
+/* Steps of SQLite's machine between two questions: some microseconds. */
+enum { STEPS = 10000 };
+
+void gk_store_stop_when(gk_store *s, int (*stop)(void *context), void *context)
+{
+    sqlite3_progress_handler(s->db, STEPS, stop, context);
 }

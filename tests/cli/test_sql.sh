@@ -80,6 +80,16 @@ if command -v script >/dev/null; then
     prints "interactive: a statement over two lines" '^ +42$'
     prints "interactive: tables" 'view +run_summary'
     prints "interactive: an error does not end it" 'did you mean .quit'
+    # Ctrl-C is a key only once the line editor has the terminal.
+    : >typed
+    {
+        for _ in $(seq 100); do grep -q 'groklab>' typed && break; sleep 0.1; done
+        printf 'SELECT 1 +\003SELECT 6 * 7 AS answer;\nSELECT r.na\t FROM run r;\n.tab\t\n.quit\n'
+    } | HOME="$dir" TERM=dumb script -qec "'$GROKLAB' sql" /dev/null >typed 2>&1
+    tr -d '\r' <typed >out
+    prints "interactive: Ctrl-C forgets the line and goes on" '^ *42$'
+    prints "interactive: columns are completed behind a dot" '^a, "quoted" näme$'
+    prints "interactive: and commands" 'view +run_summary'
     [ -s "$dir/.groklab_history" ]
     ok "interactive: history is kept" $?
 else
