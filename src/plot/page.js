@@ -87,15 +87,17 @@ function choice(label, options, get, set) {
 const SUP = '⁰¹²³⁴⁵⁶⁷⁸⁹';
 const power = e => '10' + String(e).replace(/./g, c => (c === '-' ? '⁻' : SUP[c]));
 
+const minus = text => text.replace('-', '−');
+
 /* Short for tables; the full number stands in the title. */
-function short(v) {
+function short(v, digits = 4) {
   if (v === null || v === undefined || !Number.isFinite(v)) return '–';
   const a = Math.abs(v);
   if (a !== 0 && (a < 1e-3 || a >= 1e6)) {
-    const e = Math.floor(Math.log10(a));
-    return (v / 10 ** e).toPrecision(3) + '×' + power(e);
+    const [m, e] = v.toExponential(digits - 1).split('e');
+    return minus(String(+m)) + '×' + power(+e);
   }
-  return Number.isInteger(v) ? String(v) : String(+v.toPrecision(4));
+  return minus(String(Number.isInteger(v) ? v : +v.toPrecision(digits)));
 }
 const clock = s =>
   s === null

@@ -75,7 +75,9 @@ function limitOf(data) {
   const sizes = Float64Array.from(data, Math.abs).filter(Number.isFinite).sort();
   const most = sizes[sizes.length - 1] || 0,
     usual = sizes[Math.floor((sizes.length - 1) * 0.995)] || 0;
-  return usual > 0 && most > 1.5 * usual ? { limit: usual, cut: true } : { limit: most || 1, cut: false };
+  return usual > 0 && most > 1.5 * usual
+    ? { limit: usual, cut: true, empty: false }
+    : { limit: most || 1, cut: false, empty: most === 0 };
 }
 
 function cosine(a, b) {

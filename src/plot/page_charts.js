@@ -165,7 +165,8 @@ function drawChart(chart) {
   const [p0, p1] = extent(all, true);
   chart.usesLog = chart.log === null ? metrics.some(spansDecades) && p1 / p0 > 20 : chart.log;
   /* a loss at the rounding error of its numbers would flatten all others */
-  let [y0, y1] = chart.usesLog ? [Math.max(p0, p1 * 1e-11), p1] : extent(all, false);
+  const shown = chart.usesLog ? all.filter(y => y >= p1 * 1e-11) : all;
+  let [y0, y1] = extent(shown, chart.usesLog);
   if (accuracy && !chart.usesLog) {
     y0 = Math.min(y0, 0);
     y1 = Math.max(y1, 1);
@@ -332,8 +333,14 @@ function showCursor(chart) {
         ' ' + s.run.label + (chart.options.plain ? '' : ' ' + s.metric.replace(/_(loss|accuracy)$/, '')),
         el(
           'output',
-          { 'data-run': s.run.id, 'data-metric': s.metric, 'data-step': i < 0 ? '' : s.step[i] },
-          i < 0 ? '' : ` ${s.run.unit || 'step'} ${s.step[i]}: ${s.y[i]}`,
+          {
+            'data-run': s.run.id,
+            'data-metric': s.metric,
+            'data-step': i < 0 ? '' : s.step[i],
+            'data-value': i < 0 ? '' : s.y[i],
+            title: i < 0 ? null : s.y[i],
+          },
+          i < 0 ? '' : ` ${s.run.unit || 'step'} ${s.step[i]}: ${short(s.y[i], 6)}`,
         ),
       ),
     );

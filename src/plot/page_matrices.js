@@ -19,7 +19,7 @@ function paint(pane) {
   const { canvas, view } = pane,
     rows = view.rows.length,
     cols = view.cols.length,
-    { limit, cut } = limitOf(view.data),
+    { limit, cut, empty } = limitOf(view.data),
     colour = palette();
   canvas.width = cols;
   canvas.height = rows;
@@ -28,7 +28,7 @@ function paint(pane) {
     image.data.set(Number.isNaN(v) ? [128, 128, 128, 255] : [...colour(v / limit), 255], 4 * i),
   );
   canvas.getContext('2d').putImageData(image, 0, 0);
-  pane.range.textContent = `±${short(limit)}${cut ? ' (beyond: cut)' : ''}`;
+  pane.range.textContent = empty ? 'all 0' : `±${short(limit)}${cut ? ' (beyond: cut)' : ''}`;
 }
 
 const nameOf = i => (i < D.p ? 'x=' + i : 'y=' + (i - D.p));
@@ -121,7 +121,7 @@ function drawSpectrum(pane, frame) {
     w = 240,
     h = 64;
   const root = svg('svg', {
-    viewBox: `0 0 ${w} ${h + 14}`,
+    viewBox: `0 0 ${w} ${h + 1}`,
     role: 'img',
     'aria-label': 'share of energy per frequency of the off-diagonal block',
   });
@@ -138,17 +138,13 @@ function drawSpectrum(pane, frame) {
       }),
     ),
   );
-  root.append(
-    svg('path', { d: `M0 ${h}H${w}`, class: 'axis' }),
-    svg('text', { x: 0, y: h + 11, class: 'tick' }, 'k = 1'),
-    svg('text', { x: w, y: h + 11, class: 'tick', 'text-anchor': 'end' }, String(n)),
-  );
+  root.append(svg('path', { d: `M0 ${h}H${w}`, class: 'axis' }));
   root.addEventListener('pointermove', e => {
     const b = root.getBoundingClientRect(),
       k = Math.max(0, Math.min(n - 1, Math.floor(((e.clientX - b.left) / b.width) * n)));
-    pane.barText.textContent = `k = ${k + 1}: energy ${s.energy[k]}, share ${short(s.energy[k] / total)}`;
+    pane.barText.textContent = `k = ${k + 1}: energy ${short(s.energy[k])}, share ${short(s.energy[k] / total)}`;
   });
-  pane.bars.append(root);
+  pane.bars.append(root, el('div', { class: 'ends' }, el('span', {}, 'k = 1'), el('span', {}, n)));
 }
 
 /* ---- the slider ---- */
@@ -222,7 +218,7 @@ function showSimilarity() {
                 class: 'number',
                 style: Number.isNaN(c) ? '' : `background: rgb(${colour(c).map(Math.round)}); color: ${ink(c)}`,
               },
-              Number.isNaN(c) ? '–' : c.toFixed(3),
+              Number.isNaN(c) ? '–' : minus((Math.abs(c) < 5e-4 ? 0 : c).toFixed(3)),
             );
           }),
         ),

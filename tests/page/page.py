@@ -150,24 +150,30 @@ def readouts(browser, chart):
     found = browser.js(
         "return [...document.querySelectorAll('#' + arguments[0] + ' output')].map(o => [o.dataset.run,"
         " o.dataset.metric,"
-        " o.dataset.step, o.textContent])",
+        " o.dataset.step, o.textContent, o.title])",
         chart,
     )
     return [r for r in found if r[2] != ""]
 
 
+def number(text):
+    """The number that a reader sees: a true minus, powers of ten raised."""
+    return float(text.translate(str.maketrans("−⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "--0123456789")).replace("×10", "e"))
+
+
 def check_hover(browser):
+    """Six digits to read, and all of them in the title."""
     wrong, seen = [], set()
     for chart in ("chart_accuracy", "chart_loss", "chart_a", "chart_b"):
         for x in (0.15, 0.3, 0.45, 0.6, 0.75, 0.9):
             browser.point(f"#{chart} svg[tabindex]", x, 0.5)
-            for run, metric, step, text in readouts(browser, chart):
+            for run, metric, step, text, title in readouts(browser, chart):
                 value = sql(
                     f"SELECT value FROM metrics WHERE run_id = {run} AND name = '{metric}' AND step = {step}"
                 )[0]["value"]
                 seen.add((run, metric, step))
-                if float(text.split(": ")[1]) != value:
-                    wrong.append((run, metric, step, text, value))
+                if number(text.split(": ")[1]) != float(f"{value:.6g}") or float(title) != value:
+                    wrong.append((run, metric, step, text, title, value))
     ok(f"hover shows the values that SQL gives ({len(seen)} points)", len(seen) > 40 and not wrong, wrong[:3])
     browser.point("#chart_accuracy svg[tabindex]", 0.7, 0.5)
     rules = browser.js("return document.querySelectorAll('.cursor .rule').length")
@@ -205,6 +211,19 @@ def check_slider(browser):
         browser.keys("#slider", "home", "right", "right")
         labels.add(browser.js("return document.querySelector('#position').textContent"))
     ok("aligned by step, fraction and phase", len(labels) == 3, labels)
+    browser.keys("#slider", "home")
+    ok(
+        "a matrix of zeros says so",
+        "all 0" in browser.js("return document.querySelectorAll('.pane figcaption')[1].textContent"),
+    )
+    cosines = set()
+    for _ in range(12):
+        cosines |= set(
+            browser.js("return [...document.querySelectorAll('#similarity td.number')].map(c => c.textContent)")
+        )
+        browser.keys("#slider", "right")
+    some = any(c.startswith("−") for c in cosines)
+    ok("cosines have a true minus", some and not any("-" in c or c == "−0.000" for c in cosines), cosines)
     browser.keys("#slider", "end")
     ok("and back to the end", [m[0] for m in matrices(browser)] == [m[0] for m in last])
 
@@ -223,9 +242,8 @@ def check_cells(browser):
             % (i, j)
         )[0]["v"]
         value = 0.0 if i == j else value
-        said = said.translate(str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")).replace("×10", "e")
         count += 1
-        if abs(float(said) - value) > 2e-3 * abs(value) + 4e-5:
+        if abs(number(said) - value) > 2e-3 * abs(value) + 4e-5:
             wrong.append((place, said, value))
     ok(f"hover over a matrix shows its entries ({count})", not wrong, wrong)
     texts = browser.js(
