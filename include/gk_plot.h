@@ -75,8 +75,8 @@ typedef struct gk_plot_options {
     const char *title; /* NULL: none */
 } gk_plot_options;
 
-/* ---- figures: each returns GK_OK and *out (freed with gk_plot_free), or GK_USAGE for data that cannot be drawn ----
- */
+/* ---- figures: each returns GK_OK and *out (freed with gk_plot_free), GK_USAGE for data that cannot be drawn, or
+ * GK_NOTFOUND for runs that have nothing of the kind ---- */
 
 typedef struct gk_plot_figure gk_plot_figure;
 

@@ -272,6 +272,66 @@ static void test_bands_are_counted(void **state)
     gk_plot_free(f);
 }
 
+/* What a panel shows can be told apart without colours: no two of its lines have one dash. */
+static void test_dashes_differ(void **state)
+{
+    (void)state;
+    const double step[] = {1, 2}, value[] = {1, 0.5};
+    static const char *const name[] = {"train_accuracy", "test_accuracy",   "train_loss", "test_loss",
+                                       "restricted_loss", "excluded_loss", "gini_embed", "gini_neuron_logit"};
+    enum { CURVES = sizeof name / sizeof *name };
+    gk_plot_curve curves[CURVES];
+    for (int i = 0; i < CURVES; i++) curves[i] = (gk_plot_curve){name[i], 2, step, value};
+    const gk_plot_run run = {.label = "r", .method = "mlp", .last = 2, .curves = curves, .n_curves = CURVES};
+    const gk_plot_frame none = {"agop", 0, 0, 0, NULL};
+    const double alone = 1;
+    gk_plot_figure *f[2];
+    assert_int_equal(gk_plot_progress(&f[0], &run, 1, NULL, &(gk_plot_options){0}), GK_OK);
+    assert_int_equal(
+        gk_plot_compare(&f[1], &run, 1, &none, 5, (gk_plot_view){0}, &alone, "cosine", &(gk_plot_options){0}), GK_OK);
+    int pairs = 0;
+    for (int k = 0; k < 2; k++) {
+        for (int i = 0; i < f[k]->n; i++) {
+            const plot_panel *p = &f[k]->panels[i];
+            for (int a = 0; a < p->n_lines; a++)
+                for (int b = a + 1; b < p->n_lines; b++, pairs++)
+                    assert_int_not_equal(p->lines[a].dash, p->lines[b].dash);
+        }
+        gk_plot_free(f[k]);
+    }
+    assert_int_equal(pairs, 1 + 6 + 1 + 1);
+}
+
+/* A run by itself has nobody to agree with. */
+static void test_one_run_has_no_similarities(void **state)
+{
+    (void)state;
+    const gk_plot_run run = {.label = "r", .last = 2};
+    const gk_plot_frame none = {"agop", 0, 0, 0, NULL};
+    const double alone = 1;
+    gk_plot_figure *f;
+    assert_int_equal(
+        gk_plot_compare(&f, &run, 1, &none, 5, (gk_plot_view){0}, &alone, "cosine", &(gk_plot_options){0}), GK_OK);
+    for (int i = 0; i < f->n; i++) assert_int_not_equal(f->panels[i].kind, PLOT_HEAT);
+    gk_plot_free(f);
+}
+
+/* One loss at the rounding error leaves the axis to the others. */
+static void test_cut_axis_ends_at_what_is_shown(void **state)
+{
+    (void)state;
+    const double step[] = {1, 2}, loss[] = {1, 1e-4}, rounding[] = {1e-30, 1e-31};
+    const gk_plot_curve curves[] = {{"test_loss", 2, step, loss}, {"train_loss", 2, step, rounding}};
+    const gk_plot_run run = {.label = "r", .last = 2, .curves = curves, .n_curves = 2};
+    const char *const metrics[] = {"test_loss", "train_loss", NULL};
+    gk_plot_figure *f;
+    assert_int_equal(gk_plot_curves(&f, &run, 1, metrics, &(gk_plot_options){0}), GK_OK);
+    assert_true(f->panels[0].cut);
+    assert_true(f->panels[0].y.scale.lo < 1e-4 && f->panels[0].y.scale.lo > 1e-5);
+    assert_int_equal(f->n_notes, 1);
+    gk_plot_free(f);
+}
+
 /* Aligned by phase, a run that never grokked seems to: the note says that it only ended. */
 static void test_phases_are_explained(void **state)
 {
@@ -332,6 +392,32 @@ static void test_colour_bar_has_a_title(void **state)
     gk_plot_free(f);
 }
 
+/* Where every cell has as many runs, a note says it once; settings are named by 3 digits unless that would confuse two. */
+static void test_grid_says_each_thing_once(void **state)
+{
+    (void)state;
+    const char *x[] = {"0.0316227766016838", "10.0"}, *y[] = {"relu"}, *alike[] = {"0.12341", "0.12342"};
+    const double value[] = {1, 2};
+    const int equal[] = {5, 5}, unequal[] = {5, 4};
+    gk_plot_map map = {"weight_decay", "activation", "v", NULL, 2, 1, x, y, value, equal, false};
+    gk_plot_figure *f;
+    assert_int_equal(gk_plot_grid(&f, &map, &(gk_plot_options){0}), GK_OK);
+    assert_null(f->panels[0].counts);
+    assert_int_equal(f->n_notes, 1);
+    assert_string_equal(f->notes[0], "5 runs in each cell.");
+    assert_string_equal(f->panels[0].x.text[0], "0.0316");
+    assert_string_equal(f->panels[0].x.text[1], "10");
+    assert_string_equal(f->panels[0].y.text[0], "relu");
+    gk_plot_free(f);
+    map.counts = unequal;
+    map.x_labels = alike;
+    assert_int_equal(gk_plot_grid(&f, &map, &(gk_plot_options){0}), GK_OK);
+    assert_non_null(f->panels[0].counts);
+    assert_int_equal(f->n_notes, 0);
+    assert_string_equal(f->panels[0].x.text[1], "0.12342");
+    gk_plot_free(f);
+}
+
 static void test_save(void **state)
 {
     (void)state;
@@ -362,6 +448,8 @@ int main(void)
         cmocka_unit_test(test_sparkline), cmocka_unit_test(test_save),  cmocka_unit_test(test_words),
         cmocka_unit_test(test_colour_bar_has_a_title), cmocka_unit_test(test_bands_are_counted),
         cmocka_unit_test(test_phases_are_explained),   cmocka_unit_test(test_thinning_is_told),
+        cmocka_unit_test(test_dashes_differ),          cmocka_unit_test(test_one_run_has_no_similarities),
+        cmocka_unit_test(test_cut_axis_ends_at_what_is_shown), cmocka_unit_test(test_grid_says_each_thing_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -218,8 +218,8 @@ static void test_refusals(void **state)
     assert_null(f);
     assert_int_equal(gk_plot_curves(&f, &run, 0, metrics, &defaults), GK_USAGE);
     assert_int_equal(gk_plot_curves(&f, &run, 1, none, &defaults), GK_FAILED);
-    assert_int_equal(gk_plot_progress(&f, &run, 1, NULL, &defaults), GK_USAGE);
-    assert_int_equal(gk_plot_spectra(&f, &run, 1, &defaults), GK_USAGE);
+    assert_int_equal(gk_plot_progress(&f, &run, 1, NULL, &defaults), GK_NOTFOUND);
+    assert_int_equal(gk_plot_spectra(&f, &run, 1, &defaults), GK_NOTFOUND);
     assert_int_equal(gk_plot_matrices(&f, NULL, 0, NULL, 5, (gk_plot_view){0}, &defaults), GK_USAGE);
     gk_plot_free(NULL);
 }

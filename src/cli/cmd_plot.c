@@ -35,6 +35,7 @@ static const gk_cli_option options[] = {
 typedef struct plot_kind {
     const char *name;
     int least, most; /* runs */
+    bool one_step;   /* it shows a run at one step, which RUN@STEP can name */
     int (*make)(gk_plot_job *job);
 } plot_kind;
 
@@ -144,9 +145,9 @@ static int make_spectrum(gk_plot_job *job)
 /* ---- the command ---- */
 
 static const plot_kind kinds[] = {
-    {"curves", 1, 128, make_curves},         {"matrix", 1, 64, gk_plot_make_matrix},
-    {"compare", 1, 7, gk_plot_make_compare}, {"progress", 1, 128, make_progress},
-    {"spectrum", 1, 8, make_spectrum},       {"grid", 0, 100000, gk_plot_make_grid},
+    {"curves", 1, 128, false, make_curves},        {"matrix", 1, 64, true, gk_plot_make_matrix},
+    {"compare", 1, 7, true, gk_plot_make_compare}, {"progress", 1, 128, false, make_progress},
+    {"spectrum", 1, 8, false, make_spectrum},      {"grid", 0, 100000, false, gk_plot_make_grid},
 };
 
 static const plot_kind *find_kind(const char *name)
@@ -196,6 +197,9 @@ static int run(gk_cli *cli, const gk_cli_args *args)
     for (; loaded < job.n && code == GK_OK; loaded++) {
         int64_t id;
         code = gk_cli_run_at(job.store, args->words[loaded + 1], &id, &job.steps[loaded]);
+        if (code == GK_OK && job.steps[loaded] >= 0 && !kind->one_step)
+            code = gk_error(GK_USAGE, "'%s': plot %s shows all steps of a run; RUN@STEP is for matrix and compare",
+                            args->words[loaded + 1], kind->name);
         if (code == GK_OK) code = gk_picture_load(&job.pictures[loaded], job.store, id);
         if (code == GK_OK) code = gk_picture_check_step(&job.pictures[loaded], job.steps[loaded]);
     }
@@ -224,7 +228,8 @@ const gk_command gk_cmd_plot = {
               "progress  hidden measures against visible ones, phases shaded; several runs are aligned by phase\n"
               "spectrum  energy per frequency over training\n"
               "grid      a phase diagram over two settings; without RUN all runs that have both\n"
-              "RUN@STEP is the newest matrix stored at or before STEP; the figure says of which step it is.\n"
+              "matrix and compare take RUN@STEP, the newest matrix stored at or before STEP; the figure says of which\n"
+              "step it is.\n"
               "The same data gives the same bytes.",
     .options = options,
     .least = 1,

@@ -24,6 +24,9 @@ static int wanted_steps(gk_plot_job *job, int i, const char *kind, int64_t **ste
     gk_plot_list list;
     int code = gk_plot_split_list(&list, gk_cli_given(job->args, "steps"));
     if (code == GK_OK) code = gk_cli_given_int(job->args, "multiples", 1, 64, &most);
+    if (code == GK_OK && job->steps[i] >= 0 && (list.n || most))
+        code = gk_error(GK_USAGE, "%s@%" PRId64 " and --%s both say which step", p->row.name, job->steps[i],
+                        list.n ? "steps" : "multiples");
     double *stored = NULL;
     int count = 0, *index = NULL;
     if (code == GK_OK) code = gk_picture_matrix_steps(p, job->store, kind, &stored, &count);

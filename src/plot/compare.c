@@ -35,7 +35,7 @@ static void curve_panel(gk_plot_figure *f, const gk_plot_run *run, const gk_plot
         double *x = plot_keep(f, (size_t)c->n + 1, sizeof *x);
         if (!x) return;
         for (int i = 0; i < c->n; i++) x[i] = gk_plot_align(run, axis, c->step[i]);
-        plot_line_add(f, p, x, c->value, c->n, m == 0 ? 1 : 0, PLOT_SOLID);
+        plot_line_add(f, p, x, c->value, c->n, m == 0 ? 1 : 0, m == 0 ? PLOT_DASHED : PLOT_SOLID);
     }
     plot_mark_add(f, p,
                   (plot_mark){gk_plot_align(run, axis, gk_plot_run_event(run, "memorised")), -1, false, true, true});
@@ -88,9 +88,11 @@ static const char *shortened(gk_plot_figure *f, const char *name, int letters)
     return name;
 }
 
+/* One run agrees with itself: no panel. */
 static void similarity_panel(gk_plot_figure *f, const gk_plot_run *runs, int n, const double *similarity,
                              const char *title, int row, int col, int letters)
 {
+    if (n == 1) return;
     plot_panel *h = plot_panel_add(f, PLOT_HEAT, row, col);
     if (!h) return;
     h->rows = h->cols = n;
@@ -170,11 +172,12 @@ int gk_plot_compare(gk_plot_figure **out, const gk_plot_run *runs, int n, const 
     gk_plot_figure *f;
     *out = NULL;
     if (n < 1 || n > 7) return gk_error(GK_USAGE, "%d runs: compare draws 1 to 7 side by side", n);
-    int error = plot_figure_new(&f, options->width_mm > 0 ? options->width_mm : GK_PLOT_PAGE_MM, options->title);
+    const double usual = n == 1 ? GK_PLOT_COLUMN_MM : GK_PLOT_PAGE_MM;
+    int error = plot_figure_new(&f, options->width_mm > 0 ? options->width_mm : usual, options->title);
     if (error) return error;
     bool narrow =
         f->width < 340; /* one column: a row a run; else a column a run, the similarities beside the matrices */
-    plot_key_add(f, (plot_key){PLOT_KEY_LINE, 1, PLOT_SOLID, false, "train accuracy"});
+    plot_key_add(f, (plot_key){PLOT_KEY_LINE, 1, PLOT_DASHED, false, "train accuracy"});
     plot_key_add(f, (plot_key){PLOT_KEY_LINE, 0, PLOT_SOLID, false, "test accuracy"});
     plot_key_add(f, (plot_key){PLOT_KEY_MARK, -1, PLOT_SOLID, false, "memorised"});
     plot_key_add(f, (plot_key){PLOT_KEY_MARK, -1, PLOT_SOLID, true, "grokked"});
@@ -186,7 +189,7 @@ int gk_plot_compare(gk_plot_figure **out, const gk_plot_run *runs, int n, const 
     }
     if (narrow) {
         similarity_panel(f, runs, n, similarity, similarity_title, n, 1, 5);
-        f->row_height[n] = 62;
+        f->row_height[n] = n == 1 ? 30 : 62; /* words alone */
         f->col_weight[0] = 1.5;
     } else {
         f->row_height[0] = 80;

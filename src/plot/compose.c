@@ -166,10 +166,25 @@ static void widen(double v, double *lo, double *hi)
     *hi = fmax(*hi, v);
 }
 
+static double largest(const plot_panel *p)
+{
+    double least = INFINITY, most = 0;
+    for (int l = 0; l < p->n_lines; l++)
+        for (int i = 0; i < p->lines[l].n; i++) {
+            widen(p->lines[l].y[i], &least, &most);
+            if (p->lines[l].high) widen(p->lines[l].high[i], &least, &most);
+        }
+    return most;
+}
+
+/* A loss at the rounding error of its numbers would flatten all others: a logarithmic axis ends at the smallest value
+ * that is not under PLOT_DECADES of the largest. */
 void plot_fit(plot_panel *p, plot_scale_kind xk, plot_scale_kind yk, double floor, double ceil)
 {
     double x0 = INFINITY, x1 = -INFINITY, y0 = INFINITY, y1 = -INFINITY;
+    const double least = yk == PLOT_LOG ? PLOT_DECADES * largest(p) : -INFINITY;
     bool zero = false;
+    p->cut = false;
     for (int l = 0; l < p->n_lines; l++) {
         const plot_line *line = &p->lines[l];
         for (int i = 0; i < line->n; i++) {
@@ -177,19 +192,17 @@ void plot_fit(plot_panel *p, plot_scale_kind xk, plot_scale_kind yk, double floo
             if (xk == PLOT_LOG && x == 0) zero = true;
             if (xk != PLOT_LOG || x > 0) widen(x, &x0, &x1);
             if (yk == PLOT_LOG && !(y > 0)) continue;
-            widen(y, &y0, &y1);
+            p->cut = p->cut || y < least;
+            if (y >= least) widen(y, &y0, &y1);
             if (!line->low) continue;
-            if (yk != PLOT_LOG || line->low[i] > 0) widen(line->low[i], &y0, &y1);
-            widen(line->high[i], &y0, &y1);
+            if (yk != PLOT_LOG || (line->low[i] > 0 && line->low[i] >= least)) widen(line->low[i], &y0, &y1);
+            if (line->high[i] >= least) widen(line->high[i], &y0, &y1);
         }
     }
     for (int i = 0; i < p->n_marks; i++) {
         if (xk == PLOT_LOG && p->marks[i].x == 0) zero = true;
         if (xk != PLOT_LOG || p->marks[i].x > 0) widen(p->marks[i].x, &x0, &x1);
     }
-    /* a loss at the rounding error of its numbers would flatten all others */
-    p->cut = yk == PLOT_LOG && y0 < y1 * PLOT_DECADES;
-    if (p->cut) y0 = y1 * PLOT_DECADES;
     if (isfinite(floor)) y0 = fmin(y0, floor);
     if (isfinite(ceil)) y1 = fmax(y1, ceil);
     p->x.scale = xk == PLOT_PHASE && x0 <= x1 ? (plot_scale){PLOT_PHASE, fmin(x0, 0), fmax(x1, 1), false}

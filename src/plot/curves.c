@@ -206,10 +206,8 @@ static int add_panel(picture *pic, int row, const char *const *metrics, const in
     for (int m = 0; m < n_in; m++) {
         metric_form form = form_of(metrics[in[m]]);
         int role = usual_role(form.role);
-        plot_dash dash = pic->groups == 1 ? PLOT_SOLID
-                         : role >= 0      ? (plot_dash)role
-                         : n_in == 1      ? PLOT_SOLID
-                                          : (plot_dash)(m % 4);
+        /* by the dash too, where a colour would do: a reader may have no colours */
+        plot_dash dash = role >= 0 ? (plot_dash)role : n_in == 1 ? PLOT_SOLID : (plot_dash)(m % 4);
         const char *name = role >= 0 || !form.role[0] || n_in == 1
                                ? plot_say(f, "%s", role >= 0 ? form.role : metrics[in[m]])
                                : plot_say(f, "%s (%s)", form.role, form.family);
@@ -375,7 +373,7 @@ int gk_plot_progress(gk_plot_figure **out, const gk_plot_run *runs, int n, const
         if (found) have[m++] = standard[i];
     }
     have[m] = NULL;
-    if (!metrics && m == 0) return gk_error(GK_USAGE, "none of these runs has a measure to draw");
+    if (!metrics && m == 0) return gk_error(GK_NOTFOUND, "none of these runs has a measure to draw");
     picture pic = {.runs = runs, .n = n, .y = options->y, .axis = options->x};
     int error = find_groups(&pic);
     if (n > 1 && options->x != GK_PLOT_FRACTION) pic.axis = GK_PLOT_PHASE;

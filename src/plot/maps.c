@@ -205,7 +205,7 @@ int gk_plot_spectra(gk_plot_figure **out, const gk_plot_run *runs, int n, const 
     }
     if (!error && row == 0) {
         gk_plot_free(f);
-        return gk_error(GK_USAGE, "these runs have no spectra: no stored matrix or checkpoint to transform");
+        return gk_error(GK_NOTFOUND, "these runs have no spectra: no stored matrix or checkpoint to transform");
     }
     f->col_weight[0] = 1.5;
     if (error) f->failed = true;
@@ -213,6 +213,32 @@ int gk_plot_spectra(gk_plot_figure **out, const gk_plot_run *runs, int n, const 
 }
 
 /* ---- grid ---- */
+
+static bool all_equal(const int *v, size_t n)
+{
+    for (size_t i = 1; i < n; i++)
+        if (v[i] != v[0]) return false;
+    return true;
+}
+
+/* A setting's value as an axis shows it: a number by 3 digits, any other text as it is. */
+static void short_label(char *out, size_t size, const char *text)
+{
+    double v;
+    if (gk_text_real(text, &v) == GK_OK) plot_number(out, size, v);
+    else snprintf(out, size, "%s", text);
+}
+
+static bool short_labels_differ(const char *const *text, int n)
+{
+    char before[64] = "", here[64];
+    for (int i = 0; i < n; i++) { /* they are in order, so that equal ones are neighbours */
+        short_label(here, sizeof here, text[i]);
+        if (i > 0 && strcmp(before, here) == 0) return false;
+        memcpy(before, here, sizeof before);
+    }
+    return true;
+}
 
 int gk_plot_grid(gk_plot_figure **out, const gk_plot_map *map, const gk_plot_options *options)
 {
@@ -241,7 +267,9 @@ int gk_plot_grid(gk_plot_figure **out, const gk_plot_map *map, const gk_plot_opt
         h->log_colour = map->log_colour;
         h->upward = h->numbers = h->bar = true;
         h->bar_label = plot_say(f, "%s", map->value_name);
-        if (map->counts) {
+        if (map->counts && all_equal(map->counts, n)) {
+            if (map->counts[0] > 1) plot_note_add(f, plot_say(f, "%d runs in each cell.", map->counts[0]));
+        } else if (map->counts) {
             int *counts = plot_keep(f, n, sizeof *counts);
             if (counts) memcpy(counts, map->counts, n * sizeof *counts);
             h->counts = counts;
@@ -251,9 +279,12 @@ int gk_plot_grid(gk_plot_figure **out, const gk_plot_map *map, const gk_plot_opt
             int count = side == 0 ? map->nx : map->ny, every = (count + PLOT_LABELS - 1) / PLOT_LABELS;
             if (side == 0 && count > 8) every = (count + 7) / 8;
             const char *const *text = side == 0 ? map->x_labels : map->y_labels;
+            const bool brief = short_labels_differ(text, count);
             for (int i = 0; i < count; i += every) {
+                char label[64];
+                short_label(label, sizeof label, text[i]);
                 sides[side]->at[sides[side]->n_labels] = i + 0.5;
-                sides[side]->text[sides[side]->n_labels++] = plot_say(f, "%s", text[i]);
+                sides[side]->text[sides[side]->n_labels++] = plot_say(f, "%s", brief ? label : text[i]);
             }
             sides[side]->label = plot_say(f, "%s", side == 0 ? map->x_name : map->y_name);
         }

@@ -38,8 +38,15 @@ refuses "a step that the run has not reached" 3 "'net' stands at epoch 12; there
 refuses "nor as one of several" 3 'there is no step 13' plot matrix net --steps 0,13 -o a.svg
 refuses "nor to compare" 3 'there is no step 77777' plot compare net@77777 rfm -o a.svg
 works "between stored steps the one before" plot matrix net@11 -o a.svg
+refuses "two words for one step" 2 'net@8 and --steps both say which step' plot matrix net@8 --steps 0,4 -o a.svg
+for kind in curves progress spectrum grid; do
+    refuses "$kind at one step" 2 "'net@8': plot $kind shows all steps of a run" plot $kind net@8 -o a.svg
+done
 refuses "bad steps" 2 '\-\-steps two' plot matrix net --steps two -o a.svg
 refuses "an unknown source" 2 'features, embed or outputs' plot spectrum net --source weights -o a.svg
+"$GROKLAB" train mlp --p 7 --width 8 --steps 2 --store final --measure_every 0 --checkpoint_every 0 --name bare -q >/dev/null 2>&1
+"$GROKLAB" sql --write "DELETE FROM matrix WHERE run_id = (SELECT id FROM run WHERE name = 'bare')" >/dev/null 2>&1
+refuses "a run that has stored nothing to transform" 3 'no spectra: no stored matrix' plot spectrum bare -o a.svg
 refuses "a kernel machine has no embedding" 2 'a rfm has no embedding' plot spectrum rfm --source embed -o a.svg
 refuses "different splits" 4 'do not share a split' plot compare net elsewhere -o a.svg
 works "different splits on demand" plot compare net elsewhere --across-splits -o a.svg
