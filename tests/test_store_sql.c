@@ -354,7 +354,7 @@ static void test_bomb(void **state)
     assert_true(size < 400000);
     expect_error(*state, "SELECT mat_rows(?1)", (blob){packed, size}, NONE, "holds more than 268435456 bytes");
     free(packed);
-    /* A product that would not fit. */
+    /* A product that would not fit, and a picture too tall. */
     const int64_t tall[2] = {20000, 1}, flat[2] = {1, 20000};
     double *ones = calloc(20000, sizeof *ones);
     unsigned char *a, *b;
@@ -362,6 +362,7 @@ static void test_bomb(void **state)
     OK(gk_npy_write(ones, GK_F64, 2, tall, &a, &na));
     OK(gk_npy_write(ones, GK_F64, 2, flat, &b, &nb));
     expect_error(*state, "SELECT mat_mul(?1, ?2)", (blob){a, na}, (blob){b, nb}, "20000 x 20000 entries");
+    expect_error(*state, "SELECT mat_png(?1)", (blob){a, na}, NONE, "1 to 16000 pixels a side");
     free(ones);
     free(a);
     free(b);

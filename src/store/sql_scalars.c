@@ -353,13 +353,15 @@ static int call_json(const gk_sql_value *a, gk_sql_value *result)
     return GK_OK;
 }
 
+enum { SIDE_MAX = 16000 }; /* a quarter of a gigabyte of pixels */
+
 static int give_png(const gk_sql_matrix *m, int64_t zoom, gk_sql_value *result)
 {
     if (m->rows == 0 || m->cols == 0) return gk_error(GK_USAGE, "a %d x %d matrix has no picture", m->rows, m->cols);
-    if (zoom < 1 || zoom > 1000 || (int64_t)m->rows * zoom > 30000 || (int64_t)m->cols * zoom > 30000)
+    if (zoom < 1 || zoom > SIDE_MAX || m->rows * zoom > SIDE_MAX || m->cols * zoom > SIDE_MAX)
         return gk_error(GK_USAGE,
-                        "%lld pixels an entry make no picture of a %d x %d matrix; it has 1 to 30000 pixels a side",
-                        (long long)zoom, m->rows, m->cols);
+                        "%lld pixels an entry make no picture of a %d x %d matrix; it has 1 to %d pixels a side",
+                        (long long)zoom, m->rows, m->cols, SIDE_MAX);
     result->type = GK_SQL_BLOB;
     return gk_sql_png(m, (int)zoom, &result->bytes, &result->size);
 }
