@@ -55,6 +55,12 @@ static void check_plans(gk_store *s)
         free(plan);
         free(sql);
     }
+    /* Runs come in their order, so that groups of them need no sorting. */
+    char *plan = lab_rows(s, "EXPLAIN QUERY PLAN SELECT run_id, min(step) FROM metrics WHERE name = 'test_accuracy' "
+                             "AND value >= 0.95 GROUP BY run_id");
+    assert_non_null(strstr(plan, "SEARCH m USING PRIMARY KEY"));
+    if (strstr(plan, "TEMP B-TREE")) fail_msg("%s", plan);
+    free(plan);
 }
 
 static void test_plans(void **state)

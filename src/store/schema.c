@@ -119,15 +119,16 @@ static const char TABLES[] =
     ") WITHOUT ROWID;\n"
     "CREATE INDEX comparison_b ON comparison(run_b);\n";
 
-/* CROSS JOIN fixes the order of the loops (runs, then metric names, then one seek into metric), whatever statistics a
- * file carries. */
+/* CROSS JOIN fixes the order of the loops (metric names, then runs, then one seek into metric), whatever statistics a
+ * file carries. run_id is the run's own id, not the metric's: a condition on it then picks the run, and is not asked
+ * again at every value (a third of the time of a search through curves). */
 typedef struct view {
     const char *name, *columns, *select;
 } view;
 
 static const view VIEWS[] = {
     {"metrics", "run_id, run, name, step, value",
-     "  SELECT m.run_id, r.name, n.name, m.step, m.value\n"
+     "  SELECT r.id, r.name, n.name, m.step, m.value\n"
      "  FROM metric_name n CROSS JOIN run r CROSS JOIN metric m ON m.run_id = r.id AND m.metric_id = n.id"},
     {"latest_metrics", "run_id, run, name, step, value",
      "  SELECT r.id, r.name, n.name, m.step, m.value\n"
