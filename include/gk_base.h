@@ -1,4 +1,4 @@
-/* gk_base.h: errors, text, files, hashes, random numbers and tensor pools: what every room stands on. */
+/* gk_base.h: errors, text, files, time, hashes, random numbers and tensor pools: what every room stands on. */
 #ifndef GK_BASE_H
 #define GK_BASE_H
 
@@ -61,6 +61,11 @@ typedef struct gk_file {
 int gk_file_open(gk_file *f, const char *name);
 /* Puts the file in its place if `code` is GK_OK, else throws it away. Returns `code`, or why it could not be written. */
 int gk_file_close(gk_file *f, int code);
+
+/* ---- time ---- */
+
+/* Seconds since some moment in the past, by a clock that nobody sets: only differences mean anything. */
+double gk_seconds(void);
 
 /* ---- hashes ---- */
 

@@ -3,7 +3,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 /* The number after `key` in a file of "key: value kB" lines or, with an empty key, the first number. -1 if there is
  * none. */
@@ -54,22 +53,15 @@ double gk_rfm_seconds(double work, int threads)
     return work / (4e10 * threads);
 }
 
-static double now_seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 void gk_rfm_tell_from_here(gk_model *m)
 {
-    m->watched_since = m->watched_last = m->watch ? now_seconds() : 0;
+    m->watched_since = m->watched_last = m->watch ? gk_seconds() : 0;
 }
 
 void gk_rfm_tell(gk_model *m, const char *doing, double share)
 {
     if (!m->watch) return;
-    const double now = now_seconds();
+    const double now = gk_seconds();
     if (now - m->watched_since < 1 || now - m->watched_last < 0.25) return;
     m->watched_last = now;
     m->watch(m->watch_context, doing, share);

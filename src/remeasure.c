@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* Which values are wanted: with `only`, the named families and metrics; else the default families, or of
  * those the ones that a finished run still lacks. */
@@ -116,13 +115,6 @@ static int list_checkpoints(gk_store *store, int64_t run, checkpoint_list *out)
                           params, take_step, out);
 }
 
-static double now_seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 enum { FAMILIES_MAX = 64 };
 
 typedef struct family_cost {
@@ -136,12 +128,12 @@ static int measure_step(remeasure *r, gk_probe *probe, const gk_reference *refer
     const gk_sink sink = {r, put_value, put_matrix, put_event, is_wanted};
     for (int i = 0; gk_measures[i] && i < FAMILIES_MAX; i++) {
         if (!want_family(r->wanted, gk_measures[i])) continue;
-        const double start = now_seconds();
+        const double start = gk_seconds();
         r->family = gk_measures[i];
         r->values = 0;
         int code = r->family->compute(probe, reference, &sink);
         if (code != GK_OK) return code;
-        cost[i].seconds += now_seconds() - start;
+        cost[i].seconds += gk_seconds() - start;
         cost[i].values += r->values;
     }
     return matrices ? gk_measure_matrices(probe, &sink) : GK_OK;

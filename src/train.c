@@ -2,7 +2,6 @@
 #include "gk_train.h"
 
 #include <math.h>
-#include <time.h>
 
 static const double MEMORISED_AT = 0.99, GROKKED_AT = 0.95;
 
@@ -16,13 +15,6 @@ typedef struct loop {
     double stop_at;
     gk_progress progress;
 } loop;
-
-static double now_seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* A cadence of 0 means only at the end. */
 static bool due(int64_t step, int64_t every) { return every > 0 && step % every == 0; }
@@ -137,7 +129,7 @@ int gk_train(const gk_method *method, gk_model *model, const gk_config *config, 
     l.stop_hold = gk_config_int(config, "stop_hold");
     l.progress = (gk_progress){.step = state->step, .steps = l.steps, .train_loss = NAN, .train_accuracy = NAN,
                                .test_loss = NAN, .test_accuracy = NAN};
-    const double start = now_seconds();
+    const double start = gk_seconds();
     const int64_t first = state->step;
     /* A run that ended at its last checkpoint, but was killed before that was written down, must not go on. */
     bool last = state->step >= l.steps || (!state->fresh && due(state->step, l.eval_every) && held(&l));
@@ -156,7 +148,7 @@ int gk_train(const gk_method *method, gk_model *model, const gk_config *config, 
         state->step++;
         if ((code = visit(&l, &last)) != GK_OK) return code;
         l.progress.step = state->step;
-        l.progress.seconds = now_seconds() - start;
+        l.progress.seconds = gk_seconds() - start;
         l.progress.steps_per_second = (double)(state->step - first) / l.progress.seconds;
         if (hooks->progress && (code = hooks->progress(hooks->context, &l.progress)) != GK_OK) return code;
     }

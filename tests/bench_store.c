@@ -19,13 +19,6 @@ enum { RUNS = 100, METRICS = 20, STEPS = 1000, BATCH = 50, TIMES = 21 };
 
 static const gk_method method = {.name = "mlp", .unit = "epoch"};
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static double processor(void)
 {
     struct timespec t;
@@ -104,9 +97,9 @@ static void query(gk_store *s, const char *what, const char *sql)
     int rows = 0;
     for (int i = 0; i < TIMES; i++) {
         rows = 0;
-        const double start = now();
+        const double start = gk_seconds();
         must(gk_store_query(s, sql, NULL, count_rows, &rows));
-        seconds[i] = now() - start;
+        seconds[i] = gk_seconds() - start;
     }
     qsort(seconds, TIMES, sizeof *seconds, by_value);
     printf("%-46s %8.3f ms (%.3f)  %6d rows\n", what, 1e3 * seconds[TIMES / 2], 1e3 * seconds[0], rows);
@@ -133,7 +126,7 @@ static double four(const char *folder, bool one_file)
             nanosleep(&(struct timespec){0, 100000000}, NULL);
         }
     }
-    const double start = now();
+    const double start = gk_seconds();
     for (int i = 0; i < 4; i++) {
         if ((children[i] = fork()) == 0) {
             gk_store *s;
@@ -144,7 +137,7 @@ static double four(const char *folder, bool one_file)
         }
     }
     for (int i = 0; i < 4; i++) waitpid(children[i], NULL, 0);
-    const double seconds = now() - start;
+    const double seconds = gk_seconds() - start;
     if (reader > 0) kill(reader, SIGKILL);
     if (reader > 0) waitpid(reader, NULL, 0);
     for (int i = 0; i < 4; i++) {
@@ -164,11 +157,11 @@ int main(int argc, char **argv)
     const char *where = argc > 1 ? argv[1] : mkdtemp(folder);
     snprintf(path, sizeof path, "%s/bench.db", where);
     gk_store *s;
-    const double start = now();
+    const double start = gk_seconds();
     must(gk_store_open(&s, path, GK_STORE_CREATE));
     for (int i = 0; i < RUNS; i++) train(s, i, 0);
     must(gk_store_close(s));
-    const double seconds = now() - start, busy = processor();
+    const double seconds = gk_seconds() - start, busy = processor();
     struct stat st;
     stat(path, &st);
     printf("%d values over %d runs: %.2f s (%.2f s of the processor), %.1f MB (%.1f bytes each)\n",

@@ -1,4 +1,4 @@
-/* test_base.c: errors, memory, text, numbers, files, hashes and random numbers. */
+/* test_base.c: errors, memory, text, numbers, files, time, hashes and random numbers. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -362,6 +362,15 @@ static void test_file(void **state)
     assert_true(S_ISCHR(after.st_mode) && before.st_ino == after.st_ino);
 }
 
+static void test_seconds(void **state)
+{
+    (void)state;
+    const double start = gk_seconds();
+    usleep(20000);
+    const double taken = gk_seconds() - start; /* at least the nap, and in seconds */
+    assert_true(taken >= 0.02 && taken < 20);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -378,6 +387,7 @@ int main(void)
         cmocka_unit_test(test_random_laws),
         cmocka_unit_test(test_shuffle),
         cmocka_unit_test(test_file),
+        cmocka_unit_test(test_seconds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,7 +6,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum {
     SAMPLES_LEAST = 3,
@@ -35,13 +34,6 @@ typedef struct subject {
     int code;
     char error[512]; /* the line of a failure on another thread */
 } subject;
-
-static double now_seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* ---- a run, and where it stands ---- */
 
@@ -128,9 +120,9 @@ static int call(subject *s)
 
 static int timed_call(subject *s)
 {
-    const double start = now_seconds();
+    const double start = gk_seconds();
     int code = call(s);
-    const double taken = now_seconds() - start;
+    const double taken = gk_seconds() - start;
     s->iterations = 0;
     if (code == GK_OK && s->method->report) code = s->method->report(s->model, take_iterations, &s->iterations);
     if (code != GK_OK) return code;
@@ -146,14 +138,14 @@ static int timed_call(subject *s)
  * ones; and again, until the time is up. */
 static int measure_one(subject *s)
 {
-    const double start = now_seconds();
+    const double start = gk_seconds();
     double used = 0;
     int code = GK_OK;
     while (code == GK_OK && s->n < SAMPLES_MOST && (s->n < SAMPLES_LEAST || used < s->seconds)) {
         if ((code = state_load(s->from, s)) == GK_OK) code = call(s);
         for (int i = 0; code == GK_OK && i < s->loop->window && s->n < SAMPLES_MOST; i++) {
             code = timed_call(s);
-            used = now_seconds() - start;
+            used = gk_seconds() - start;
             if (used >= s->seconds && s->n >= SAMPLES_LEAST) break;
         }
     }

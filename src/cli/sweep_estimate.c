@@ -10,7 +10,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 static const double STEP_SECONDS = 0.3, ALL_SECONDS = 8; /* of one timed run; of all samples together */
@@ -18,13 +17,6 @@ enum { SAMPLES = 6 };
 
 /* A stored value and its share of the page. */
 static const double METRIC_BYTES = 20;
-
-static double now_seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 typedef struct cost {
     double seconds, bytes;
@@ -90,9 +82,9 @@ static int try_run(gk_store *s, const char *method, const gk_config *config, int
                              "calibration");
     *t = (timed){.until = seconds};
     const gk_lab_hooks hooks = {.context = t, .progress = on_progress, .stop = on_stop};
-    const double start = now_seconds();
+    const double start = gk_seconds();
     if (code == GK_OK) code = gk_lab_train(s, method, &short_config, &hooks, &run);
-    out->seconds = now_seconds() - start;
+    out->seconds = gk_seconds() - start;
     if (code == GK_INTERRUPTED && !gk_cli_signal()) code = GK_OK;
     if (code == GK_OK) code = stored_bytes(s, run, &out->bytes);
     gk_config_free(&short_config);
@@ -147,7 +139,7 @@ static void range_of(const gk_sweep_part *part, const int64_t *indices, int64_t 
 
 static int sample_all(const gk_sweep_plan *plan, const int64_t *indices, int64_t n, gk_store *s, gk_sweep_estimate *out)
 {
-    const double start = now_seconds();
+    const double start = gk_seconds();
     gk_random random;
     gk_random_seed(&random, 0, 0);
     *out = (gk_sweep_estimate){0};
@@ -159,7 +151,7 @@ static int sample_all(const gk_sweep_plan *plan, const int64_t *indices, int64_t
         cost sum = {0};
         int taken = 0;
         for (int64_t k = 0; k < samples; k++) {
-            if (taken > 0 && now_seconds() - start > ALL_SECONDS * (i + 1) / plan->n_parts) break;
+            if (taken > 0 && gk_seconds() - start > ALL_SECONDS * (i + 1) / plan->n_parts) break;
             const int64_t low = k * count / samples, high = (k + 1) * count / samples;
             const int64_t at = first + low + (int64_t)gk_random_below(&random, (uint64_t)(high - low));
             gk_config config;

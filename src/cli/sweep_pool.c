@@ -16,13 +16,6 @@
 #include <sys/prctl.h>
 #endif
 
-static double now_seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 /* ---- the board ---- */
 
 static size_t rounded(size_t n)
@@ -268,7 +261,7 @@ static int watch(pool *p)
             atomic_store(&b->stop, true);
         }
         if (turn % 10 && alive > 0) continue;
-        const double now = now_seconds();
+        const double now = gk_seconds();
         tell_troubles(p);
         tell_progress(p, now);
         watch_stall(p, now);
@@ -286,7 +279,7 @@ static double cpu_seconds(int who)
 int gk_sweep_pool(const gk_sweep_job *job, bool quiet, gk_sweep_cost *cost)
 {
     gk_sweep_board *b = job->board;
-    pool p = {.job = job, .board = b, .quiet = quiet, .terminal = isatty(STDERR_FILENO) != 0, .start = now_seconds()};
+    pool p = {.job = job, .board = b, .quiet = quiet, .terminal = isatty(STDERR_FILENO) != 0, .start = gk_seconds()};
     p.moved_at = p.start;
     p.next_line = p.terminal ? 0 : 2;
     p.reported = gk_calloc((size_t)b->n_tasks + 1, sizeof *p.reported);
@@ -296,7 +289,7 @@ int gk_sweep_pool(const gk_sweep_job *job, bool quiet, gk_sweep_cost *cost)
     int code = watch(&p);
     clear_line(&p);
     free(p.reported);
-    *cost = (gk_sweep_cost){.wall = now_seconds() - p.start, .cpu = cpu_seconds(RUSAGE_CHILDREN) - cpu};
+    *cost = (gk_sweep_cost){.wall = gk_seconds() - p.start, .cpu = cpu_seconds(RUSAGE_CHILDREN) - cpu};
     for (int64_t i = 0; i < b->n_tasks; i++) cost->busy += b->tasks[i].seconds;
     if (code == GK_OK && atomic_load(&b->fatal) != GK_OK) code = gk_error(atomic_load(&b->fatal), "%s", b->fatal_text);
     if (code == GK_OK && gk_cli_signal())

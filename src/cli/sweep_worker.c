@@ -17,13 +17,6 @@ typedef struct worker {
     gk_sweep_claims claims;
 } worker;
 
-static double now_seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static int on_progress(void *context, const gk_progress *now)
 {
     (void)now;
@@ -148,7 +141,7 @@ static int train(worker *w, gk_sweep_task *task, const gk_config *config, const 
         atomic_store(&task->outcome, outcome);
         return GK_OK;
     }
-    const double start = now_seconds();
+    const double start = gk_seconds();
     if (code == GK_OK && id >= 0) {
         task->run = id;
         task->resumed = true;
@@ -156,7 +149,7 @@ static int train(worker *w, gk_sweep_task *task, const gk_config *config, const 
     } else if (code == GK_OK) {
         code = gk_lab_train(w->store, part->method, config, &hooks, &task->run);
     }
-    task->seconds = now_seconds() - start;
+    task->seconds = gk_seconds() - start;
     if (code != GK_OK) set_text(task->text, sizeof task->text, gk_error_text());
     atomic_store(&task->outcome, outcome_of(code));
     return code;
