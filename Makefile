@@ -205,6 +205,8 @@ install: all
 	install -m 644 build/libgroklab.a $(DESTDIR)$(PREFIX)/lib/
 	install -m 755 build/groklab_sql.so $(DESTDIR)$(PREFIX)/lib/
 	install -m 644 include/groklab.h $(DESTDIR)$(PREFIX)/include/
+	install -d $(DESTDIR)$(PREFIX)/share/groklab
+	install -m 644 runs/*.sql $(DESTDIR)$(PREFIX)/share/groklab/
 	build/groklab help --man > $(DESTDIR)$(PREFIX)/share/man/man1/groklab.1
 	printf 'prefix=%s\nName: groklab\nDescription: laboratory for grokking\nVersion: %s\nRequires.private: %s\nLibs: -L$${prefix}/lib -lgroklab\nLibs.private: -fopenmp -lm\nCflags: -I$${prefix}/include\n' \
 	  '$(PREFIX)' '$(VERSION)' '$(PKGS)' > $(DESTDIR)$(PREFIX)/lib/pkgconfig/groklab.pc

@@ -5,6 +5,7 @@
 #include <glob.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 int gk_sql_functions(gk_list_format format)
 {
@@ -63,25 +64,48 @@ int gk_sql_read(gk_sql *sql, const char *path)
 
 /* ---- ready queries and dot commands ---- */
 
+/* Ready queries in the folder where one works; else in the sources around the program's own file, or where it was
+ * installed. A glob_t without paths needs no globfree. */
+static int find_queries(glob_t *found)
+{
+    if (glob("runs/*.sql", 0, NULL, found) == 0) return GK_OK;
+    char self[1024];
+    const ssize_t n = readlink("/proc/self/exe", self, sizeof self);
+    if (n <= 0 || (size_t)n == sizeof self)
+        return gk_error(GK_NOTFOUND, "there are no ready queries, runs/*.sql, in this folder");
+    self[n] = '\0';
+    for (char *slash; (slash = strrchr(self, '/'));) {
+        static const char *const places[] = {"runs", "share/groklab"};
+        *slash = '\0';
+        for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+            char *pattern = gk_text("%s/%s/*.sql", self, places[i]);
+            const bool there = pattern && glob(pattern, 0, NULL, found) == 0;
+            free(pattern);
+            if (there) return GK_OK;
+        }
+    }
+    return gk_error(GK_NOTFOUND, "there are no ready queries, runs/*.sql, in this folder or around the program");
+}
+
 /* File and question (its first line, a comment) of each ready query. */
 int gk_sql_queries(gk_list_format format)
 {
     static const char *const names[] = {"file", "question"};
     glob_t found;
     gk_list list;
-    int code = gk_list_begin(&list, stdout, format, 2, names);
-    if (code == GK_OK && glob("runs/*.sql", 0, NULL, &found) == 0) {
-        for (size_t i = 0; i < found.gl_pathc && code == GK_OK; i++) {
-            char line[256] = "";
-            FILE *in = fopen(found.gl_pathv[i], "r");
-            if (in && !fgets(line, sizeof line, in)) line[0] = '\0';
-            if (in) fclose(in);
-            line[strcspn(line, "\n")] = '\0';
-            const gk_cell cells[] = {gk_cell_text(found.gl_pathv[i]), gk_cell_text(line + strspn(line, "- "))};
-            code = gk_list_row(&list, cells);
-        }
-        globfree(&found);
+    int code = find_queries(&found);
+    if (code != GK_OK) return code;
+    code = gk_list_begin(&list, stdout, format, 2, names);
+    for (size_t i = 0; i < found.gl_pathc && code == GK_OK; i++) {
+        char line[256] = "";
+        FILE *in = fopen(found.gl_pathv[i], "r");
+        if (in && !fgets(line, sizeof line, in)) line[0] = '\0';
+        if (in) fclose(in);
+        line[strcspn(line, "\n")] = '\0';
+        const gk_cell cells[] = {gk_cell_text(found.gl_pathv[i]), gk_cell_text(line + strspn(line, "- "))};
+        code = gk_list_row(&list, cells);
     }
+    globfree(&found);
     gk_list_end(&list);
     return code;
 }
@@ -97,11 +121,22 @@ static int set_mode(gk_sql *sql, const char *word)
     return gk_error(GK_USAGE, ".mode %s: accepted: table, csv, json, box, md", word);
 }
 
+static int print_statement(void *context, int columns, const char *const *names, const gk_cell *cells)
+{
+    (void)context;
+    (void)columns;
+    (void)names;
+    if (cells) printf("%s;\n", cells[0].text);
+    return GK_OK;
+}
+
+/* As statements that can be run: a cell of a table would put their comments and what follows them on one line. */
 static int show_schema(gk_sql *sql, const char *name)
 {
+    static const char select[] = "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND (?1 = '' OR tbl_name = ?1)";
     const char *const params[] = {name, NULL};
-    return gk_list_query(sql->store, GK_LIST_TABLE,
-                         "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND (?1 = '' OR tbl_name = ?1)", params, NULL);
+    return sql->format == GK_LIST_TABLE ? gk_store_query(sql->store, select, params, print_statement, NULL)
+                                        : gk_list_query(sql->store, sql->format, select, params, NULL);
 }
 
 int gk_sql_dot(gk_sql *sql, const char *line, bool *quit)

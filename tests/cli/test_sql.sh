@@ -73,6 +73,13 @@ gk() { "$GROKLAB" "$@" >"$dir/out" 2>"$dir/err" </dev/null; status=$?; }
 gk sql --queries --csv
 cd "$dir" || exit 1
 same "the ready queries are listed with their questions" "$(tail -n +2 out | grep -vc '^runs/.*[?.]')" 0
+works "in a folder without any" sql --queries --csv
+file=$(sed -n 's/^\(.*grokked.sql\),.*/\1/p' out)
+works "those of the program's own folder can be run" sql --file "$file" --csv
+prints "and answer" '^run_id,run,method'
+works "how the tables are made" sql .schema
+sqlite3 :memory: ".read out" "SELECT type, name, sql FROM sqlite_master ORDER BY name" >made 2>&1
+same "can be made so again" "$(cat made)" "$(query "SELECT type, name, sql FROM sqlite_master ORDER BY name")"
 if command -v script >/dev/null; then
     printf '.help\n.tables\nSELECT 40 +\n 2 AS answer;\nSELEC;\n.quti\n.quit\n' |
         HOME="$dir" TERM=dumb script -qec "'$GROKLAB' sql" /dev/null >typed 2>&1
