@@ -34,8 +34,9 @@ int gk_db_fail(gk_store *s, int rc, const char *doing)
                         path, doing, why);
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-        return gk_error(GK_FAILED, "%s: the file is damaged (%s, while %s); `groklab doctor` tells where", path, why,
-                        doing);
+        return gk_error(GK_FAILED,
+                        "%s: the file is damaged (%s, while %s); go back to a copy that `groklab doctor` finds in order",
+                        path, why, doing);
     case SQLITE_NOMEM:
         return gk_error(GK_FAILED, "%s: out of memory while %s", path, doing);
     case SQLITE_TOOBIG:

@@ -121,4 +121,6 @@ same "and --repair leaves it alone" "$(query "SELECT sum(length(data)) FROM matr
 query "PRAGMA foreign_keys = 0; INSERT INTO event VALUES(99, 'grokked', 1, NULL)"
 gk doctor --csv
 prints "a row that points nowhere" 'reference: a row of event points to a run that is not there'
+head -c 20000 "$GROKLAB_DB" >cut.db
+refuses "a file cut short, of which doctor itself cannot be the cure" 1 'damaged \(.*\); go back to a copy' doctor --db cut.db
 finish
