@@ -172,7 +172,7 @@ page-test: all
 slurm-test: all
 	@GROKLAB=$(abspath $(OUT)/groklab) tests/run.sh tests/slurm/test_slurm.sh
 
-# The README's pictures, from the main job.
+# The README's pictures, from the main job and one sweep: about two minutes.
 .PHONY: figures
 figures: deps
 	@$(MAKE) --no-print-directory all
@@ -183,6 +183,9 @@ figures: deps
 	  --metrics test_accuracy,train_accuracy,circulant_deviation,agop_alignment_nodiag,weight_norm_sq
 	build/groklab plot matrix rfm --steps 2,6,10,14,18,30 --block -o runs/features.png --dpi 110 --db build/figures.db
 	build/groklab plot spectrum transformer --source features,embed -o runs/spectrum.png --dpi 110 --db build/figures.db
+	rm -f build/phase.db
+	build/groklab sweep runs/phase_mlp.ini --db build/phase.db -q
+	build/groklab plot grid -o runs/phase.png --dpi 110 --db build/phase.db
 
 # The papers' published numbers, on runs of full size: some minutes.
 .PHONY: reproduce

@@ -1,6 +1,7 @@
 /* cmd_merge.c: groklab merge. */
 #include "commands.h"
 
+#include <fnmatch.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -9,6 +10,12 @@ static bool same_file(const char *a, const char *b)
 {
     struct stat x, y;
     return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+/* What a shard of a sweep writes is never where all of them go: OUT was forgotten, and a pattern stands first. */
+static bool is_shard(const char *path)
+{
+    return fnmatch("*.shard-*-of-*", path, 0) == 0;
 }
 
 /* A name that is wrong is said before OUT is made or anything is merged. */
@@ -45,6 +52,9 @@ static int run(gk_cli *cli, const gk_cli_args *args)
     (void)cli;
     if (gk_cli_given(args, "db"))
         return gk_error(GK_USAGE, "merge names its databases itself, OUT.db IN.db ...; leave out --db");
+    if (is_shard(args->words[0]))
+        return gk_error(GK_USAGE, "%s is one of the shards; the database that they go into comes first",
+                        args->words[0]);
     int code = check_all(args);
     if (code == GK_OK) code = gk_store_open(&s, args->words[0], GK_STORE_CREATE);
     if (code == GK_OK) code = gk_list_begin(&list, stdout, gk_list_format_of(args), 4, names);

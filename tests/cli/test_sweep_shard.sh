@@ -74,6 +74,7 @@ works "merge" merge merged.db map.shard-*-of-3.db
 leaves merged.db >merged.txt
 cmp -s whole.txt merged.txt
 ok "merged shards equal the sweep of one process" $?
+refuses "without the name of the whole" 2 'map.shard-1-of-3.db is one of the shards' merge map.shard-*-of-3.db
 works "merging again" merge merged.db map.shard-*-of-3.db --csv
 prints "changes nothing" ',0,0,4$'
 rm map.shard-*
