@@ -345,5 +345,7 @@ int gk_list_query(gk_store *s, gk_list_format format, const char *sql, const cha
     if (rows) *rows = q.list.rows;
     if (code == GK_OK && q.begun) gk_list_end(&q.list);
     else gk_list_free(&q.list);
+    /* JSON stays open, so that no one takes half an answer for the whole; what is said next has a line of its own. */
+    if (code != GK_OK && q.begun && format == GK_LIST_JSON) putchar('\n');
     return code;
 }

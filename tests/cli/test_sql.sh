@@ -29,6 +29,9 @@ same "Markdown cells keep their bars" "$(cat out)" "| a\|b | c |
 | x\|y | 2 |"
 gk sql "SELECT 1 AS a WHERE 0" --json
 same "no rows are an empty list" "$(tr -d '\n' <out)" "[]"
+gk sql "SELECT 1 AS a UNION ALL SELECT mat_rows(x'00')" --json
+[ "$status" -eq 2 ] && [ "$(sqlite3 :memory: "SELECT json_valid(CAST(readfile('out') AS TEXT))")" = 0 ] && [ "$(tail -c 1 out | wc -l)" -eq 1 ]
+ok "a query that fails half-way: no whole JSON, but whole lines" $?
 gk sql "SELECT 1 AS a WHERE 0" --csv
 same "no rows have a header" "$(cat out)" "a"
 works "statements" sql "SELECT 1 AS a; -- a; comment
