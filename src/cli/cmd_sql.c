@@ -19,7 +19,6 @@ static int run(gk_cli *cli, const gk_cli_args *args)
 {
     gk_sql sql = {.format = gk_list_format_of(args), .plan = gk_cli_given(args, "plan") != NULL};
     const char *file = gk_cli_given(args, "file");
-    bool quit = false;
     if (file && args->n_words > 0) return gk_error(GK_USAGE, "a query and --file exclude each other");
     if (gk_cli_given(args, "queries")) return gk_sql_queries(sql.format);
     if (gk_cli_given(args, "functions")) return gk_sql_functions(sql.format);
@@ -28,7 +27,6 @@ static int run(gk_cli *cli, const gk_cli_args *args)
     code = gk_store_functions(sql.store);
     if (code != GK_OK) return gk_cli_close(sql.store, code);
     if (file) code = gk_sql_read(&sql, file);
-    else if (args->n_words > 0 && args->words[0][0] == '.') code = gk_sql_dot(&sql, args->words[0], &quit);
     else if (args->n_words > 0) code = gk_sql_run(&sql, args->words[0]);
     else if (isatty(STDIN_FILENO)) code = gk_sql_shell(&sql);
     else code = gk_sql_read(&sql, "-");

@@ -21,47 +21,6 @@ int gk_sql_functions(gk_list_format format)
     return code;
 }
 
-/* ---- statements ---- */
-
-static int run_statement(gk_sql *sql, const char *statement)
-{
-    if (gk_sql_blank(statement)) return GK_OK;
-    if (!sql->plan) return gk_list_query(sql->store, sql->format, statement, NULL, NULL);
-    char *plan = gk_text("EXPLAIN QUERY PLAN %s", statement);
-    int code = plan ? gk_list_query(sql->store, sql->format, plan, NULL, NULL) : GK_FAILED;
-    free(plan);
-    return code;
-}
-
-int gk_sql_run(gk_sql *sql, const char *text)
-{
-    int code = GK_OK;
-    for (const char *at = text; code == GK_OK && *at;) {
-        size_t n = gk_sql_statement(at);
-        if (n == 0) n = strlen(at);
-        char *statement = gk_text("%.*s", (int)n, at);
-        code = statement ? run_statement(sql, statement) : GK_FAILED;
-        free(statement);
-        at += n;
-    }
-    return code;
-}
-
-int gk_sql_read(gk_sql *sql, const char *path)
-{
-    const bool standard = strcmp(path, "-") == 0;
-    FILE *in = standard ? stdin : fopen(path, "r");
-    if (!in) return gk_error(errno == ENOENT ? GK_NOTFOUND : GK_FAILED, "cannot open %s: %s", path, strerror(errno));
-    char *text = NULL;
-    size_t room = 0;
-    const ssize_t n = getdelim(&text, &room, '\0', in); /* SQL holds no NUL: the whole file */
-    const bool bad = ferror(in) != 0;
-    if (!standard) fclose(in);
-    int code = bad ? gk_error(GK_FAILED, "cannot read %s", path) : n > 0 ? gk_sql_run(sql, text) : GK_OK;
-    free(text);
-    return code;
-}
-
 /* ---- ready queries and dot commands ---- */
 
 /* Ready queries in the folder where one works; else in the sources around the program's own file, or where it was
@@ -139,7 +98,8 @@ static int show_schema(gk_sql *sql, const char *name)
                                         : gk_list_query(sql->store, sql->format, select, params, NULL);
 }
 
-int gk_sql_dot(gk_sql *sql, const char *line, bool *quit)
+/* A line that starts with a dot. */
+static int run_command(gk_sql *sql, const char *line)
 {
     static const char *const names[] = {".help", ".quit", ".tables", ".schema", ".functions", ".queries", ".read", ".mode", NULL};
     const size_t n = strcspn(line, " ");
@@ -147,7 +107,7 @@ int gk_sql_dot(gk_sql *sql, const char *line, bool *quit)
     char name[16];
     snprintf(name, sizeof name, "%.*s", (int)(n < 15 ? n : 15), line);
     if (strcmp(name, ".quit") == 0 || strcmp(name, ".exit") == 0) {
-        *quit = true;
+        sql->quit = true;
         return GK_OK;
     }
     if (strcmp(name, ".help") == 0) {
@@ -168,4 +128,52 @@ int gk_sql_dot(gk_sql *sql, const char *line, bool *quit)
     const char *near = gk_text_nearest(name, names);
     return gk_error(GK_USAGE, "unknown command %s%s%s%s; .help lists them", name, near ? "; did you mean " : "",
                     near ? near : "", near ? "?" : "");
+}
+
+enum { DEEPEST = 8 };
+
+/* ---- statements ---- */
+
+static int run_statement(gk_sql *sql, const char *statement)
+{
+    if (gk_sql_blank(statement)) return GK_OK;
+    if (!sql->plan) return gk_list_query(sql->store, sql->format, statement, NULL, NULL);
+    char *plan = gk_text("EXPLAIN QUERY PLAN %s", statement);
+    int code = plan ? gk_list_query(sql->store, sql->format, plan, NULL, NULL) : GK_FAILED;
+    free(plan);
+    return code;
+}
+
+int gk_sql_run(gk_sql *sql, const char *text)
+{
+    static const char blanks[] = " \t\r\n";
+    int code = GK_OK;
+    for (const char *at = text + strspn(text, blanks); code == GK_OK && *at && !sql->quit; at += strspn(at, blanks)) {
+        size_t n = *at == '.' ? strcspn(at, "\r\n") : gk_sql_statement(at);
+        if (n == 0) n = strlen(at);
+        char *statement = gk_text("%.*s", (int)n, at);
+        if (!statement) return GK_FAILED;
+        code = *at == '.' ? run_command(sql, statement) : run_statement(sql, statement);
+        free(statement);
+        at += n;
+    }
+    return code;
+}
+
+int gk_sql_read(gk_sql *sql, const char *path)
+{
+    if (sql->depth == DEEPEST) return gk_error(GK_USAGE, "%s: files that read files, more than %d deep", path, DEEPEST);
+    const bool standard = strcmp(path, "-") == 0;
+    FILE *in = standard ? stdin : fopen(path, "r");
+    if (!in) return gk_error(errno == ENOENT ? GK_NOTFOUND : GK_FAILED, "cannot open %s: %s", path, strerror(errno));
+    char *text = NULL;
+    size_t room = 0;
+    const ssize_t n = getdelim(&text, &room, '\0', in); /* SQL holds no NUL: the whole file */
+    const bool bad = ferror(in) != 0;
+    if (!standard) fclose(in);
+    sql->depth++;
+    int code = bad ? gk_error(GK_FAILED, "cannot read %s", path) : n > 0 ? gk_sql_run(sql, text) : GK_OK;
+    sql->depth--;
+    free(text);
+    return code;
 }

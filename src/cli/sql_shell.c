@@ -120,19 +120,19 @@ static unsigned char complete(EditLine *el, int key)
 static void tell(void) { fprintf(stderr, "groklab sql: %s\n", gk_error_text()); }
 
 /* Adds a line; runs what is finished. */
-static bool take_line(shell *sh, const char *line)
+static void take_line(shell *sh, const char *line)
 {
-    bool quit = false;
     if (!sh->pending && line[0] == '.') {
-        char *word = gk_text("%.*s", (int)strcspn(line, "\r\n"), line);
-        if (word && gk_sql_dot(sh->sql, word, &quit) != GK_OK) tell();
-        free(word);
-        return quit;
+        if (gk_sql_run(sh->sql, line) != GK_OK) tell();
+        return;
     }
     char *all = gk_text("%s%s", sh->pending ? sh->pending : "", line);
     free(sh->pending);
     sh->pending = NULL;
-    if (!all) return true;
+    if (!all) {
+        tell();
+        return;
+    }
     size_t n;
     const char *at = all;
     while ((n = gk_sql_statement(at)) > 0) {
@@ -144,7 +144,6 @@ static bool take_line(shell *sh, const char *line)
     fflush(stdout);
     if (!gk_sql_blank(at)) sh->pending = gk_text("%s", at);
     free(all);
-    return false;
 }
 
 static char *history_path(void)
@@ -182,8 +181,7 @@ int gk_sql_shell(gk_sql *sql)
     fputs("SQL ends with a semicolon; .help lists the other commands, .quit leaves\n", stderr);
     const char *line;
     int count;
-    bool quit = false;
-    while (!quit && (line = el_gets(el, &count)) && count > 0) {
+    while (!sql->quit && (line = el_gets(el, &count)) && count > 0) {
         if (sh.cancelled) {
             free(sh.pending);
             sh.pending = NULL;
@@ -192,7 +190,8 @@ int gk_sql_shell(gk_sql *sql)
         }
         if (line[strspn(line, " \t\r\n")]) history(past, &event, H_ENTER, line);
         gk_cli_signals_catch();
-        quit = take_line(&sh, line) || gk_cli_signal() == SIGTERM;
+        take_line(&sh, line);
+        if (gk_cli_signal() == SIGTERM) sql->quit = true;
         gk_cli_signals_release();
     }
     if (path) history(past, &event, H_SAVE, path);

@@ -49,6 +49,11 @@ prints "a plan is shown" 'SEARCH metric USING PRIMARY KEY'
 works "a command with a dot" sql .tables --csv
 prints "a command with a dot answers" '^view,run_summary$'
 refuses "an unknown one suggests" 2 "did you mean .tables" sql .tabels
+printf '.mode csv\nSELECT 1 AS a;\n-- a comment; then\nSELECT 2\n AS b; .mode json\nSELECT 3 AS c\n;\n.quit\nSELECT 4;\n' |
+    "$GROKLAB" sql >out 2>err
+same "commands with a dot on standard input, up to .quit" "$(tr '\n' ' ' <out)" 'a 1 b 2 [  {"c":3} ] '
+echo '.read itself.sql' >itself.sql
+refuses "a file that reads itself" 2 "itself.sql: files that read files" sql --file itself.sql
 works "the views" sql "SELECT * FROM run_summary JOIN latest_metrics USING (run_id) LIMIT 1"
 works "our functions" sql --functions
 prints "our functions are described" '^mat_cosine +'
