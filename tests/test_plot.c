@@ -59,6 +59,8 @@ static void test_ticks(void **state)
     check_ticks((plot_scale){PLOT_LINEAR, -0.04, 1.04, false}, 6, "0 0.2 0.4 0.6 0.8 1.0");
     check_ticks((plot_scale){PLOT_LINEAR, 0, 40000, false}, 4, "0 10k 20k 30k 40k");
     check_ticks((plot_scale){PLOT_LINEAR, -3, 3, false}, 3, "−2 0 2");
+    check_ticks((plot_scale){PLOT_LINEAR, 0.07678, 0.07702, false}, 5, "0.07680 0.07685 0.07690 0.07695 0.07700");
+    check_ticks((plot_scale){PLOT_LINEAR, 0, 2e-5, false}, 3, "0 1×10⁻⁵ 2×10⁻⁵");
     check_ticks((plot_scale){PLOT_LOG, 1, 1000, false}, 4, "1 10 100 1000");
     check_ticks((plot_scale){PLOT_LOG, 1, 40000, true}, 6, "0 10⁰ 10¹ 10² 10³ 10⁴");
     check_ticks((plot_scale){PLOT_LOG, 1e-8, 10, false}, 4, "10⁻⁶ 10⁻³ 10⁰");
@@ -316,6 +318,24 @@ static void test_one_run_has_no_similarities(void **state)
     gk_plot_free(f);
 }
 
+/* What an untrained kernel machine's metric is without its diagonal: like nothing, not even itself. */
+static void test_zeros_are_like_nothing(void **state)
+{
+    (void)state;
+    const double some[] = {0, 1, 1, 0}, zeros[] = {0, 0, 0, 0}, cosines[] = {1, 0, 0, 0};
+    const gk_plot_run runs[] = {{.label = "a", .last = 2}, {.label = "b", .last = 2}};
+    const gk_plot_frame frames[] = {{"agop", 1, 2, 2, some}, {"metric", 0, 2, 2, zeros}};
+    gk_plot_figure *f;
+    assert_int_equal(
+        gk_plot_compare(&f, runs, 2, frames, 1, (gk_plot_view){0}, cosines, "cosine", &(gk_plot_options){0}), GK_OK);
+    assert_string_equal(f->panels[3].subtitle, "step 0, all 0");
+    const plot_panel *table = &f->panels[f->n - 2];
+    assert_near(table->data[0], 1);
+    for (int i = 1; i < 4; i++) assert_true(isnan(table->data[i]));
+    assert_int_equal(strncmp(f->panels[f->n - 1].words, "0 of 2 generalised.\n", 20), 0);
+    gk_plot_free(f);
+}
+
 /* One loss at the rounding error leaves the axis to the others. */
 static void test_cut_axis_ends_at_what_is_shown(void **state)
 {
@@ -415,6 +435,12 @@ static void test_grid_says_each_thing_once(void **state)
     assert_non_null(f->panels[0].counts);
     assert_int_equal(f->n_notes, 0);
     assert_string_equal(f->panels[0].x.text[1], "0.12342");
+    assert_true(f->panels[0].bar && f->panels[0].ph > 80); /* room for its title */
+    gk_plot_free(f);
+    const double none[] = {NAN, NAN};
+    map.value = none;
+    assert_int_equal(gk_plot_grid(&f, &map, &(gk_plot_options){0}), GK_OK);
+    assert_false(f->panels[0].bar);
     gk_plot_free(f);
 }
 
@@ -450,6 +476,7 @@ int main(void)
         cmocka_unit_test(test_phases_are_explained),   cmocka_unit_test(test_thinning_is_told),
         cmocka_unit_test(test_dashes_differ),          cmocka_unit_test(test_one_run_has_no_similarities),
         cmocka_unit_test(test_cut_axis_ends_at_what_is_shown), cmocka_unit_test(test_grid_says_each_thing_once),
+        cmocka_unit_test(test_zeros_are_like_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -58,8 +58,8 @@ static void matrix_panel(gk_plot_figure *f, const gk_plot_frame *frame, const gk
     plot_heat_data(f, h, frame->data, frame->rows, frame->cols);
     plot_number(number, sizeof number, h->limit_hi);
     h->title = plot_say(f, "%s", frame->kind);
-    h->subtitle = plot_say(f, h->clipped ? "%s %.0f, ±%s (cut)" : "%s %.0f, ±%s", run->unit ? run->unit : "step",
-                           frame->step, number);
+    h->subtitle = plot_say(f, h->empty ? "%s %.0f, all 0" : h->clipped ? "%s %.0f, ±%s (cut)" : "%s %.0f, ±%s",
+                           run->unit ? run->unit : "step", frame->step, number);
     if (!view.block && frame->rows > p) {
         h->line_at = frame->rows / 2.0;
         plot_side *sides[2] = {&h->x, &h->y};
@@ -108,6 +108,17 @@ static void similarity_panel(gk_plot_figure *f, const gk_plot_run *runs, int n, 
         h->y.text[i] = plot_say(f, "%s %d", shortened(f, runs[i].label, letters), i + 1);
         h->x.text[i] = plot_say(f, "%d", i + 1);
         h->y.n_labels = h->x.n_labels = i + 1;
+    }
+}
+
+/* A matrix of zeros has an angle with none: NaN in its row and column of similarity [n, n]. */
+static void forget_zeros(double *similarity, const gk_plot_frame *frames, int n)
+{
+    for (int i = 0; i < n; i++) {
+        bool zero = frames[i].data != NULL;
+        for (size_t k = 0, m = (size_t)frames[i].rows * (size_t)frames[i].cols; zero && k < m; k++)
+            zero = frames[i].data[k] == 0;
+        for (int j = 0; j < n && zero; j++) similarity[i * n + j] = similarity[j * n + i] = NAN;
     }
 }
 
@@ -166,12 +177,15 @@ static const char *structure(gk_plot_figure *f, const gk_plot_run *runs, int n, 
 }
 
 int gk_plot_compare(gk_plot_figure **out, const gk_plot_run *runs, int n, const gk_plot_frame *frames, int p,
-                    gk_plot_view view, const double *similarity, const char *similarity_title,
+                    gk_plot_view view, const double *cosines, const char *similarity_title,
                     const gk_plot_options *options)
 {
     gk_plot_figure *f;
+    double similarity[7 * 7];
     *out = NULL;
     if (n < 1 || n > 7) return gk_error(GK_USAGE, "%d runs: compare draws 1 to 7 side by side", n);
+    memcpy(similarity, cosines, (size_t)n * (size_t)n * sizeof *cosines);
+    forget_zeros(similarity, frames, n);
     const double usual = n == 1 ? GK_PLOT_COLUMN_MM : GK_PLOT_PAGE_MM;
     int error = plot_figure_new(&f, options->width_mm > 0 ? options->width_mm : usual, options->title);
     if (error) return error;

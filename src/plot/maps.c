@@ -265,7 +265,8 @@ int gk_plot_grid(gk_plot_figure **out, const gk_plot_map *map, const gk_plot_opt
         h->limit_lo = s.lo;
         h->limit_hi = s.hi;
         h->log_colour = map->log_colour;
-        h->upward = h->numbers = h->bar = true;
+        h->upward = h->numbers = true;
+        h->bar = lo <= hi; /* no value, no colour to explain */
         h->bar_label = plot_say(f, "%s", map->value_name);
         if (map->counts && all_equal(map->counts, n)) {
             if (map->counts[0] > 1) plot_note_add(f, plot_say(f, "%d runs in each cell.", map->counts[0]));
@@ -290,7 +291,7 @@ int gk_plot_grid(gk_plot_figure **out, const gk_plot_map *map, const gk_plot_opt
         }
         double row = 26; /* points a row of cells */
         if (map->ny > 6) row = 156.0 / map->ny;
-        f->row_height[0] = fmax(40, row * map->ny);
+        f->row_height[0] = fmax(h->bar ? 84 : 40, row * map->ny); /* the bar's title needs its length */
         if (gaps) plot_note_add(f, plot_say(f, "Grey: %s.", map->absent ? map->absent : "no value"));
     }
     return plot_figure_done(f, out);

@@ -120,6 +120,7 @@ static int linear_ticks(const plot_scale *s, int labels, plot_tick *ticks)
         step = nice(step / 2.5); /* two labels at least */
     double largest = fmax(fabs(s->lo), fabs(s->hi));
     int decimals = step < 1 ? (int)ceil(-log10(step) - 1e-9) : 0, n = 0;
+    const bool fine = step < largest / 100; /* three digits would give neighbours one name */
     for (double i = ceil(s->lo / step - 1e-9); i * step <= s->hi + 1e-9 * step && n < PLOT_TICKS; i++) {
         double v = i * step;
         char text[24];
@@ -127,7 +128,7 @@ static int linear_ticks(const plot_scale *s, int labels, plot_tick *ticks)
             snprintf(text, sizeof text, "0");
         else if (largest >= 10000 && step >= 1000)
             snprintf(text, sizeof text, "%s%gk", v < 0 ? "−" : "", fabs(v) / 1000);
-        else if (decimals > 4 || largest >= 1e6)
+        else if ((decimals > 4 || largest >= 1e6) && !fine)
             plot_number(text, sizeof text, v);
         else
             snprintf(text, sizeof text, "%s%.*f", v < 0 ? "−" : "", decimals, fabs(v));
