@@ -169,11 +169,18 @@ static int describe(report_job *j, const char *title)
     }
     j->title = title ? gk_text("%s", title) : names ? gk_text("%s", names) : NULL;
     free(names);
-    j->task = gk_text("%s mod %d, %d train cells", split->op, split->p, split->n_train);
+    bool one_split = true, one_op = true;
+    for (int i = 1; i < j->n; i++) {
+        one_split = one_split && j->pictures[i].split.id == split->id;
+        one_op = one_op && strcmp(j->pictures[i].split.op, split->op) == 0;
+    }
+    const char *op = one_op ? split->op : "several operations";
+    j->task = one_split ? gk_text("%s mod %d, %d train cells", op, split->p, split->n_train)
+                        : gk_text("%s mod %d, several splits", op, split->p);
     if (!j->title || !j->task) return GK_FAILED;
     j->page.title = j->title;
     j->page.task = j->task;
-    j->page.split = split->sha256;
+    j->page.split = one_split ? split->sha256 : NULL;
     j->page.version = GK_VERSION;
     j->page.p = split->p;
     j->page.order = j->labels.form == GK_FORM_PRODUCT ? j->labels.power : NULL;

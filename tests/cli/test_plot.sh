@@ -66,6 +66,8 @@ cmp -s page.html first.html
 ok "the same bytes" $?
 refuses "runs of different splits on one page" 4 'do not share a split' report net elsewhere
 works "on demand" report net elsewhere --across-splits -o page.html
+grep -q '"task":"add mod 7, several splits","split":null' page.html
+ok "which does not name the first split as that of all" $?
 refuses "runs of different p" 4 'one page shows one p' report net larger --across-splits
 refuses "a page of nothing" 2 'usage: groklab report' report
 refuses "a step" 2 'all steps' report net@4
