@@ -25,6 +25,22 @@ block() {
         open { text = text $0 "\n" }' "$readme"
 }
 
+# ---- the README's questions, for runs that are called as there ----
+cp runs/groklab.db asked.db
+"$GROKLAB" sql --write --db asked.db 'UPDATE run SET name = method' >/dev/null 2>&1
+awk '/^```/ { open = !open && $0 == "```sql"; n += open; next } open { print >("readme" n ".sql") }' "$readme"
+same "the README asks three questions in SQL" "$(ls readme?.sql | wc -l)" 3
+for question in readme?.sql; do
+    gk sql --db asked.db --csv --file $question
+    [ "$status" -eq 0 ] && [ "$(wc -l <out)" -gt 2 ] && [ ! -s err ]
+    ok "$(basename $question .sql) has an answer" $?
+    cp out "$(basename $question .sql).csv"
+done
+same "which measure moved first: every method, in order" "$(sed 1d readme1.csv | tr -d '"' | awk -F, '{
+    printf "%s", $1; before = -1
+    for (i = 2; i <= NF; i++) { n = split($i, word, " "); if (word[n] + 0 < before) printf " late"; before = word[n] + 0 }
+    printf "%s ", (NF > 3 ? "" : " few") }')" "mlp rfm "
+
 # ---- Python and NumPy ----
 if [ -n "$python" ]; then
     block python 'import .*sqlite3' >readme.py
