@@ -378,9 +378,12 @@ static int rfm_step(gk_model *m, double *train_loss)
 
 static int rfm_predict(gk_model *m, const int32_t *cells, int n, double *out)
 {
+    enum { BLOCK = 64 }; /* cells at a time: outputs lie class by class, out cell by cell, and both stay in cache */
     int code = predicted(m);
-    for (int i = 0; code == GK_OK && i < n; i++) {
-        for (int c = 0; c < m->p; c++) out[(size_t)i * (size_t)m->p + (size_t)c] = output_at(m, c, cells[i]);
+    for (int from = 0; code == GK_OK && from < n; from += BLOCK) {
+        const int end = n - from < BLOCK ? n : from + BLOCK;
+        for (int c = 0; c < m->p; c++)
+            for (int i = from; i < end; i++) out[(size_t)i * (size_t)m->p + (size_t)c] = output_at(m, c, cells[i]);
     }
     return code;
 }

@@ -63,6 +63,15 @@ double gk_log_sum_exp(const double *x, int n)
     return largest + rest;
 }
 
+GK_HOT double gk_exp_shifted(double *out, const double *x, int n, double scale)
+{
+    double largest = x[0];
+    for (int i = 1; i < n; i++) largest = x[i] > largest ? x[i] : largest;
+#pragma omp simd
+    for (int i = 0; i < n; i++) out[i] = exp_nonpositive((x[i] - largest) / scale);
+    return largest / scale;
+}
+
 double gk_cross_entropy(const double *outputs, int ld, int rows, int classes, const int32_t *labels)
 {
     assert(rows >= 0 && classes > 0 && ld >= classes);

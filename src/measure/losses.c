@@ -163,33 +163,34 @@ static int emit_restricted(gk_probe *probe, const double *table, const double *s
 
 /* The kept train cells with what the exclusion of any set of frequencies needs of them. */
 typedef struct train_rows {
-    int n, p;
+    int n, p, m;
     double temperature;
     int32_t *s, *label;  /* [n] */
     const double **row;  /* [n] rows of L */
     double *exponential; /* [n,p] exp((L - largest) / temperature) */
     double *largest;     /* [n] largest entry of the row / temperature */
+    double *errors;      /* [m,p] L - one-hot label, summed over the cells of equal s */
+    double *count;       /* [m] these cells */
+    double squares;      /* sum of (L - one-hot label)^2 */
 } train_rows;
-
-GK_HOT static double exponentials(double *out, const double *row, int p, double temperature)
-{
-    double largest = row[0];
-    for (int c = 1; c < p; c++) largest = row[c] > largest ? row[c] : largest;
-#pragma omp simd
-    for (int c = 0; c < p; c++) out[c] = exp((row[c] - largest) / temperature);
-    return largest / temperature;
-}
 
 static int take_train_rows(train_rows *t, gk_probe *probe, const double *outputs, double temperature)
 {
     const gk_split *split = probe->split;
-    const size_t p = (size_t)probe->p, n = (size_t)split->n_train;
-    double *memory = gk_probe_work(probe, 1, n * p + n + n /* two int32 */ + n /* pointers */);
+    const size_t p = (size_t)probe->p, n = (size_t)split->n_train, m = (size_t)probe->group.m;
+    double *memory = gk_probe_work(probe, 1, n * p + n + n /* two int32 */ + n /* pointers */ + m * p + m);
     if (!memory) return GK_FAILED;
-    *t = (train_rows){.p = probe->p, .temperature = temperature, .exponential = memory, .largest = memory + n * p};
+    *t = (train_rows){.p = probe->p,
+                      .m = probe->group.m,
+                      .temperature = temperature,
+                      .exponential = memory,
+                      .largest = memory + n * p};
     t->s = (int32_t *)(void *)(t->largest + n);
     t->label = t->s + n;
     t->row = (const double **)(void *)(t->largest + 2 * n);
+    t->errors = t->largest + 3 * n;
+    t->count = t->errors + m * p;
+    memset(t->errors, 0, (m * p + m) * sizeof *t->errors);
     for (size_t i = 0; i < n; i++) {
         const int32_t r = probe->row[split->train[i]], s = probe->group.sum_of[split->train[i]];
         if (s < 0) continue;
@@ -197,7 +198,12 @@ static int take_train_rows(train_rows *t, gk_probe *probe, const double *outputs
         t->s[at] = s;
         t->label[at] = probe->labels[r];
         t->row[at] = outputs + (size_t)r * p;
-        t->largest[at] = exponentials(t->exponential + at * p, t->row[at], probe->p, temperature);
+        t->largest[at] = gk_exp_shifted(t->exponential + at * p, t->row[at], probe->p, temperature);
+        t->squares += (double)p * gk_squared_error(t->row[at], probe->p, 1, probe->p, &t->label[at]);
+        double *errors = t->errors + (size_t)s * p;
+        for (size_t c = 0; c < p; c++) errors[c] += t->row[at][c];
+        errors[t->label[at]] -= 1;
+        t->count[s]++;
     }
     return GK_OK;
 }
@@ -210,49 +216,45 @@ GK_HOT static double dot(const double *restrict a, const double *restrict b, int
     return sum;
 }
 
-GK_HOT static double squared_difference(const double *restrict a, const double *restrict b, int n, int32_t label)
-{
-    double sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (int i = 0; i < n; i++) {
-        const double error = a[i] - b[i] - (i == label ? 1.0 : 0.0);
-        sum += error * error;
-    }
-    return sum;
-}
-
 /* Cross entropy of L - table over the train rows. exp(L - table) is a product of two tabled exponentials, so that each
  * set of frequencies costs one dot product a cell; where that would underflow the row is done the long way. */
 static double excluded(const train_rows *t, const double *table, double *inverse, int m)
 {
     const size_t p = (size_t)t->p;
-    double sum = 0, smallest[CLASSES_MAX], left[CLASSES_MAX];
+    double sum = 0, product = 1, smallest[CLASSES_MAX], left[CLASSES_MAX];
     for (size_t s = 0; s < (size_t)m; s++) {
         double *row = inverse + s * p;
         for (size_t c = 0; c < p; c++) row[c] = -table[s * p + c];
-        smallest[s] = exponentials(row, row, t->p, t->temperature);
+        smallest[s] = gk_exp_shifted(row, row, t->p, t->temperature);
     }
     for (size_t i = 0; i < (size_t)t->n; i++) {
         const size_t s = (size_t)t->s[i];
         const double total = dot(t->exponential + i * p, inverse + s * p, t->p);
         const size_t label = (size_t)t->label[i];
         const double right = (t->row[i][label] - table[s * p + label]) / t->temperature;
-        if (total > 1e-280) {
-            sum += t->largest[i] + smallest[s] + log(total) - right;
+        if (total > 1e-30) { /* one logarithm of a product is that of many cells */
+            sum += t->largest[i] + smallest[s] - right;
+            product *= total;
+            if (product > 1e-200 && product < 1e200) continue;
+            sum += log(product);
+            product = 1;
             continue;
         }
         for (size_t c = 0; c < p; c++) left[c] = (t->row[i][c] - table[s * p + c]) / t->temperature;
         sum += gk_log_sum_exp(left, t->p) - right;
     }
-    return sum / t->n;
+    return (sum + log(product)) / t->n;
 }
 
+/* The table is the same for all cells of equal s: sum |E - T|^2 = sum |E|^2 + sum_s (count_s T_s - 2 E_s) . T_s, with E = L
+ * less the label and E_s summed over them. */
 static double excluded_mse(const train_rows *t, const double *table)
 {
     const size_t p = (size_t)t->p;
-    double sum = 0;
-    for (size_t i = 0; i < (size_t)t->n; i++) {
-        sum += squared_difference(t->row[i], table + (size_t)t->s[i] * p, t->p, t->label[i]);
+    double sum = t->squares;
+    for (size_t s = 0; s < (size_t)t->m; s++) {
+        const double *row = table + s * p;
+        sum += t->count[s] * dot(row, row, t->p) - 2 * dot(t->errors + s * p, row, t->p);
     }
     return sum / ((double)t->n * t->p);
 }
