@@ -196,10 +196,12 @@ static int remeasure_run(gk_store *store, int64_t run, wanted *w, gk_measured_fn
     if ((code = gk_reference_of(probe, w->rule, &reference)) != GK_OK) goto free_probe;
     /* Nothing is committed, so the recorder does not touch the store, before all checkpoints are read. */
     if ((code = gk_recorder_start(&r.recorder, store, run)) != GK_OK) goto free_probe;
-    for (size_t i = first; code == GK_OK && i < end; i++) {
+    for (size_t i = end; code == GK_OK && i-- > first;) {
         r.step = list.steps[i];
-        if ((code = gk_revive_load(store, run, GK_WEIGHTS, r.step, &back, NULL)) != GK_OK) break;
-        gk_probe_renew(probe);
+        if (i + 1 < list.n) { /* the last one is here already, with what the reference asked of it */
+            if ((code = gk_revive_load(store, run, GK_WEIGHTS, r.step, &back, NULL)) != GK_OK) break;
+            gk_probe_renew(probe);
+        }
         if (w->waiting && !list.bare[i] && (code = give_stored(store, run, r.step, probe)) != GK_OK) break;
         code = measure_step(&r, probe, &reference, list.bare[i] && !w->waiting && !w->only, cost);
     }
