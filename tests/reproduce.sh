@@ -61,6 +61,9 @@ check "mainline transformer memorises by epoch 1500" \
     "SELECT memorised_step <= 1500, memorised_step FROM run_summary WHERE run = 'mainline'"
 check "mainline transformer generalises between 6,000 and 16,000" \
     "SELECT grokked_step BETWEEN 6000 AND 16000, grokked_step FROM run_summary WHERE run = 'mainline'"
+check "restricted loss is about 3 at epoch 1400 and falls through the plateau" \
+    "SELECT $(at mainline restricted_loss 1400) BETWEEN 2 AND 4 AND $(at mainline restricted_loss 3000)
+          < $(at mainline restricted_loss 1400) - .5, $(at mainline restricted_loss 1400), $(at mainline restricted_loss 3000)"
 check "restricted loss is below .5 before the test loss falls below 1" \
     "SELECT (SELECT min(step) FROM metrics WHERE run = 'mainline' AND name = 'restricted_loss' AND value < .5 AND step > 0)
           < (SELECT min(step) FROM metrics WHERE run = 'mainline' AND name = 'test_loss' AND value < 1),
