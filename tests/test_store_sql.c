@@ -117,6 +117,21 @@ static void test_numbers(void **state)
     expect_number(db, "SELECT mat_corr(?1, ?2)", b, zipped, sql_corr[0]);
 }
 
+/* Equal entries correlate with nothing, whatever the rounding of their mean. */
+static void test_constant(void **state)
+{
+    double tenths[N * N];
+    for (int i = 0; i < N * N; i++) tenths[i] = 0.1;
+    unsigned char *npy;
+    size_t n;
+    OK(gk_npy_write(tenths, GK_F64, 2, (const int64_t[]){N, N}, &npy, &n));
+    const blob same = {npy, n};
+    expect_number(*state, "SELECT mat_corr(?1, ?1)", same, NONE, 0);
+    expect_number(*state, "SELECT mat_corr(?1, ?2) IS 0.0", same, BLOB(sql_a), 1);
+    expect_number(*state, "SELECT mat_cosine(?1, ?1)", same, NONE, 1);
+    free(npy);
+}
+
 static void test_matrices(void **state)
 {
     sqlite3 *db = *state;
@@ -497,7 +512,7 @@ int main(void)
 {
 #define DB(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        DB(test_numbers),    DB(test_matrices), DB(test_circulance), DB(test_tables),
+        DB(test_numbers),    DB(test_constant), DB(test_matrices), DB(test_circulance), DB(test_tables),
         DB(test_aggregates), DB(test_json),     DB(test_png),        DB(test_errors),
         DB(test_bomb),       DB(test_contract), DB(test_fuzz),       DB(test_on_a_store),
     };

@@ -2,6 +2,7 @@
 #include "gk_matrix.h"
 
 #include <assert.h>
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -21,6 +22,13 @@ GK_HOT static double sum_of(const double *a, size_t n)
     return sum;
 }
 
+/* The norm of n equal numbers without their mean is not 0 but the rounding of their sum, at most n eps of the mean at
+ * each: no more than this is nothing. */
+static double rounding(double mean, size_t n)
+{
+    return sqrt((double)n) * (double)n * DBL_EPSILON * fabs(mean);
+}
+
 /* Cosine of a - shift_a and b - shift_b. */
 GK_HOT static double cosine_about(const double *a, double shift_a, const double *b, double shift_b, size_t n)
 {
@@ -32,8 +40,10 @@ GK_HOT static double cosine_about(const double *a, double shift_a, const double 
         aa += x * x;
         bb += y * y;
     }
-    if (aa == 0 || bb == 0) return 0;
-    return ab / (sqrt(aa) * sqrt(bb));
+    aa = sqrt(aa);
+    bb = sqrt(bb);
+    if (aa <= rounding(shift_a, n) || bb <= rounding(shift_b, n)) return 0;
+    return ab / (aa * bb);
 }
 
 double gk_cosine(const double *a, const double *b, size_t n)
