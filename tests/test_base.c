@@ -9,6 +9,7 @@
 
 #include <math.h>
 #include <pthread.h>
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -231,6 +232,23 @@ static void test_sha256(void **state)
     assert_string_equal(hex, "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
 }
 
+/* Ends of every length, in one block and in two, and many blocks, against libsodium's portable code. */
+static void test_sha256_of_every_length(void **state)
+{
+    (void)state;
+    enum { MOST = 100003 };
+    static unsigned char data[MOST];
+    char hex[GK_SHA256_HEX], want[GK_SHA256_HEX];
+    unsigned char digest[crypto_hash_sha256_BYTES];
+    for (size_t i = 0; i < MOST; i++) data[i] = (unsigned char)(i * i >> 3 ^ i);
+    for (size_t n = 0; n <= MOST; n += n < 300 ? 1 : MOST - 300) {
+        gk_sha256(data, n, hex);
+        crypto_hash_sha256(digest, data, n);
+        sodium_bin2hex(want, sizeof want, digest, sizeof digest);
+        assert_string_equal(hex, want);
+    }
+}
+
 /* ---- random numbers ---- */
 
 /* Known answers that Random123 publishes in tests/kat_vectors (philox4x64, 10 rounds): counter, key, result. */
@@ -382,6 +400,7 @@ int main(void)
         cmocka_unit_test(test_integers),
         cmocka_unit_test(test_reals),
         cmocka_unit_test(test_sha256),
+        cmocka_unit_test(test_sha256_of_every_length),
         cmocka_unit_test(test_philox_known_answers),
         cmocka_unit_test(test_philox_is_numpys),
         cmocka_unit_test(test_random_laws),
