@@ -74,6 +74,13 @@ double gk_seconds(void);
 /* SHA-256 of n bytes, as lower-case hexadecimal text. */
 void gk_sha256(const void *data, size_t n, char out[GK_SHA256_HEX]);
 
+/* Bytes that lie in several places, meant as one stream. */
+typedef struct gk_piece {
+    const void *data;
+    size_t size;
+} gk_piece;
+void gk_sha256_pieces(const gk_piece *pieces, int n, char out[GK_SHA256_HEX]);
+
 /* ---- random numbers: Philox4x64-10 (Salmon et al. 2011), a counter-based generator ---- */
 
 typedef struct gk_random {

@@ -58,6 +58,9 @@ typedef struct gk_method {
     int (*score)(gk_model *m, const int32_t *cells, int n, gk_score *out);
     /* The p class outputs, out [n, p] (the transformer's '=' logit is dropped). */
     int (*predict)(gk_model *m, const int32_t *cells, int n, double *out);
+    /* The same on all p p cells where the model keeps them: borrowed until it moves on, float32, [p, p p], class by class.
+     * *out is NULL where it keeps none; NULL for a method that never does. */
+    int (*outputs)(gk_model *m, const float **out);
     /* Fills out[GK_TENSORS_MAX], returns the count. Data is the model's own memory, valid until the next call
      * of the table; a caller may write into it and then call `loaded`. */
     int (*tensors)(gk_model *m, gk_tensor_set set, gk_tensor *out);

@@ -95,7 +95,9 @@ int gk_store_get_checkpoint(gk_store *s, int64_t run, int64_t step, const char *
                             int64_t *at);
 
 /* ---- safetensors: pure bytes ---- */
-/* malloc'ed stream of the tensors in order. */
+/* The stream of the tensors in order as pieces [n + 1]: a head, malloc'ed, and the tensors' own memory. */
+int gk_safetensors_pieces(const gk_tensor *tensors, int n, const char *const *meta, unsigned char **head, gk_piece *out);
+/* The same as one malloc'ed stream. */
 int gk_safetensors_write(const gk_tensor *tensors, int n, const char *const *meta, unsigned char **out, size_t *size);
 /* Copies the stream's tensors into the memory of `tensors` (same names, dtypes, shapes, in any order); a truncated or
  * hostile stream, a missing, extra or ill-shaped tensor is refused with a line that names it. */

@@ -388,6 +388,13 @@ static int rfm_predict(gk_model *m, const int32_t *cells, int n, double *out)
     return code;
 }
 
+static int rfm_outputs(gk_model *m, const float **out)
+{
+    int code = predicted(m);
+    *out = m->solver->single ? m->outputs_f32 : NULL;
+    return code;
+}
+
 static int rfm_tensors(gk_model *m, gk_tensor_set set, gk_tensor *out)
 {
     if (set == GK_GRADIENTS) return 0;
@@ -458,6 +465,7 @@ static const gk_method rfm_method = {
     .step = rfm_step,
     .score = rfm_score,
     .predict = rfm_predict,
+    .outputs = rfm_outputs,
     .tensors = rfm_tensors,
     .loaded = rfm_loaded,
     .feature_kinds = rfm_kinds,

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 /* Seconds between the transactions that bring new metrics and a heartbeat to readers. */
@@ -207,13 +208,29 @@ static int train_recorded(gk_store *store, int64_t run, lab_run *r)
     }
     gk_probe_free(r->probe);
     r->probe = NULL;
-    /* What refers to the final model can be measured only now, on the checkpoints. */
-    if (code == GK_OK && r->keep.mode != GK_KEEP_FINAL) code = gk_remeasure_reference(store, run);
-    return code == GK_OK && r->keep.mode != GK_KEEP_ALL ? gk_store_drop_state(store, run) : code;
+    return code;
 }
 
-static int close_run(gk_store *store, int64_t run, const lab_run *r, int code)
+/* The most memory, in bytes, that this process has held so far. Not a metric: those are the model's, and the same on every
+ * machine and after every resume. */
+static int put_peak_memory(gk_store *store, int64_t run, int64_t step)
 {
+    struct rusage usage;
+    char text[24];
+    getrusage(RUSAGE_SELF, &usage);
+    snprintf(text, sizeof text, "%" PRId64, (int64_t)usage.ru_maxrss * 1024);
+    return gk_store_put_event(store, run, "peak_memory", step, text);
+}
+
+/* Trains, and once the model is gone measures what refers to the final one: that can be done only on the checkpoints. */
+static int train_and_close(gk_store *store, int64_t run, lab_run *r)
+{
+    int code = train_recorded(store, run, r);
+    r->method->free(r->model);
+    r->model = NULL;
+    if (code == GK_OK && r->keep.mode != GK_KEEP_FINAL) code = gk_remeasure_reference(store, run);
+    if (code == GK_OK && r->keep.mode != GK_KEEP_ALL) code = gk_store_drop_state(store, run);
+    if (code == GK_OK) code = put_peak_memory(store, run, r->state.step);
     char *reason = code == GK_OK ? NULL : gk_text("%s", gk_error_text());
     const int ended = gk_store_end_run(store, run, status_of(code), r->state.step, r->seconds - r->told, reason);
     if (code != GK_OK) gk_error(code, "%s", reason ? reason : "out of memory");
@@ -261,7 +278,7 @@ int gk_lab_train(gk_store *store, const char *method, const gk_config *given, co
     if ((code = gk_describe_metrics(store)) != GK_OK) goto free_model;
     if ((code = gk_store_put_split(store, &split, &split_id)) != GK_OK) goto free_model;
     if ((code = gk_store_new_run(store, r.method, &config, split_id, -1, run)) != GK_OK) goto free_model;
-    code = close_run(store, *run, &r, train_recorded(store, *run, &r));
+    code = train_and_close(store, *run, &r);
 free_model:
     r.method->free(r.model);
 free_split:
@@ -305,7 +322,8 @@ int gk_lab_resume(gk_store *store, int64_t run, const gk_lab_hooks *hooks)
     r.split = &back.split;
     r.config = &back.config;
     if ((code = gk_store_put_event(store, run, "resumed", r.state.step, NULL)) != GK_OK) goto free_back;
-    code = close_run(store, run, &r, train_recorded(store, run, &r));
+    back.model = NULL; /* it goes with the training */
+    code = train_and_close(store, run, &r);
 free_back:
     gk_revived_free(&back);
 free_row:

@@ -35,6 +35,9 @@ struct gk_recorder {
 /* Training waits when the writer is this far behind: memory stays bounded on a slow disk. */
 static const size_t WAITING_MAX = (size_t)32 << 20;
 
+/* A larger checkpoint is not copied into the queue: training waits until it is stored. */
+static const size_t CHECKPOINT_MAX = (size_t)16 << 20;
+
 static void record_free(record *c)
 {
     if (c) free(c->bytes);
@@ -177,11 +180,27 @@ int gk_recorder_matrix(gk_recorder *r, int64_t step, const char *kind, const dou
     return bytes ? say(r, MATRIX, step, kind, 0, bytes, size, n) : GK_FAILED;
 }
 
+/* Stores a checkpoint on this thread, behind all that was said before it: that is committed, and the writer's queue is
+ * empty by then. */
+static int write_here(gk_recorder *r, int64_t step, const char *kind, const gk_tensor *tensors, int n,
+                      const char *const *meta)
+{
+    int code = gk_recorder_commit(r);
+    if (code != GK_OK) return code;
+    pthread_mutex_lock(&r->lock);
+    while (r->waiting > 0) pthread_cond_wait(&r->drained, &r->lock);
+    pthread_mutex_unlock(&r->lock);
+    code = writer_code(r);
+    return code == GK_OK ? gk_store_put_checkpoint(r->store, r->run, step, kind, tensors, n, meta) : code;
+}
+
 int gk_recorder_checkpoint(gk_recorder *r, int64_t step, const char *kind, const gk_tensor *tensors, int n,
                            const char *const *meta)
 {
     unsigned char *bytes;
-    size_t size;
+    size_t size = 0;
+    for (int i = 0; i < n; i++) size += gk_tensor_count(&tensors[i]) * gk_dtype_size(tensors[i].dtype);
+    if (size > CHECKPOINT_MAX) return write_here(r, step, kind, tensors, n, meta);
     int code = gk_safetensors_write(tensors, n, meta, &bytes, &size);
     return code == GK_OK ? say(r, CHECKPOINT, step, kind, 0, bytes, size, 0) : code;
 }

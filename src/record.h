@@ -10,7 +10,8 @@ typedef struct gk_recorder gk_recorder;
 /* While it runs, the recorder alone uses `store`. */
 int gk_recorder_start(gk_recorder **out, gk_store *store, int64_t run);
 
-/* Each copies what it is given. A failure of the writer (a full disk, say) is returned by the next call. */
+/* Each copies what it is given; a large checkpoint is stored at once instead, after a commit. A failure of the writer (a
+ * full disk, say) is returned by the next call. */
 int gk_recorder_metric(gk_recorder *r, int64_t step, const char *name, double value);
 int gk_recorder_event(gk_recorder *r, int64_t step, const char *kind, const char *detail);
 int gk_recorder_matrix(gk_recorder *r, int64_t step, const char *kind, const double *data, int n);

@@ -73,7 +73,8 @@ static const char *const contents[] = {
     "m.step)",
     "SELECT group_concat(line, char(10)) FROM (SELECT kind || ' ' || step || ' ' || coalesce(detail, '') AS line FROM "
     "event"
-    " WHERE run_id = CAST(?1 AS INTEGER) AND kind NOT IN ('resumed', 'interrupted', 'killed') ORDER BY kind, step)",
+    " WHERE run_id = CAST(?1 AS INTEGER) AND kind NOT IN ('resumed', 'interrupted', 'killed', 'peak_memory')"
+    " ORDER BY kind, step)",
     "SELECT group_concat(line, char(10)) FROM (SELECT kind || ' ' || step || ' ' || sha256 AS line FROM matrix"
     " WHERE run_id = CAST(?1 AS INTEGER) ORDER BY kind, step)",
     "SELECT group_concat(line, char(10)) FROM (SELECT kind || ' ' || step || ' ' || sha256 AS line FROM checkpoint"

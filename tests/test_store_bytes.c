@@ -281,6 +281,44 @@ static void test_safetensors_write(void **state)
 
 /* ---- zlib ---- */
 
+typedef struct stream {
+    const unsigned char *data;
+    size_t fail_at;
+} stream;
+
+static int read_stream(void *context, size_t at, unsigned char *to, size_t n)
+{
+    const stream *s = context;
+    if (at + n > s->fail_at) return gk_error(GK_FAILED, "the disk failed");
+    memcpy(to, s->data + at, n);
+    return GK_OK;
+}
+
+/* Longer than what is read at a time, packed and not. */
+static void zip_reads_bit_by_bit(void **state)
+{
+    (void)state;
+    enum { SIZE = 300000 };
+    unsigned char *raw = gk_alloc(SIZE, 1), *packed, *again;
+    size_t n;
+    gk_random random;
+    gk_random_seed(&random, 2, 0);
+    for (size_t i = 0; i < SIZE; i++) raw[i] = (unsigned char)(gk_random_raw(&random) & 15);
+    OK(gk_zip(raw, SIZE, &packed, &n));
+    assert_true(packed && n > 140000 && n < SIZE);
+    OK(gk_unzip_from(read_stream, &(stream){packed, n}, n, SIZE, &again));
+    assert_memory_equal(again, raw, SIZE);
+    free(again);
+    OK(gk_unzip_from(read_stream, &(stream){raw, SIZE}, SIZE, SIZE, &again));
+    assert_memory_equal(again, raw, SIZE);
+    free(again);
+    REFUSED(gk_unzip_from(read_stream, &(stream){packed, n}, n - 1, SIZE, &again), GK_FAILED, "too early");
+    REFUSED(gk_unzip_from(read_stream, &(stream){packed, n}, n, SIZE - 1, &again), GK_FAILED, "more than");
+    REFUSED(gk_unzip_from(read_stream, &(stream){packed, 100000}, n, SIZE, &again), GK_FAILED, "disk failed");
+    free(packed);
+    free(raw);
+}
+
 static void test_zip(void **state)
 {
     (void)state;
@@ -305,6 +343,19 @@ static void test_zip(void **state)
     REFUSED(gk_unzip(packed, n, sizeof ramp + 1, &again), GK_FAILED, "holds 8192", "8193");
     REFUSED(gk_unzip(packed, n - 1, sizeof ramp, &again), GK_FAILED, "damaged");
     REFUSED(gk_unzip_grow(packed, n, 100, &again, &n), GK_FAILED, "more than 100");
+    free(packed);
+
+    /* Cut into pieces, one of them empty, it is the same stream. */
+    const char *at = (const char *)ramp;
+    const gk_piece pieces[] = {{at, 5}, {NULL, 0}, {at + 5, 4000}, {at + 4005, sizeof ramp - 4005}};
+    char whole[GK_SHA256_HEX], cut[GK_SHA256_HEX];
+    gk_sha256(ramp, sizeof ramp, whole);
+    gk_sha256_pieces(pieces, 4, cut);
+    assert_string_equal(cut, whole);
+    OK(gk_zip_pieces(pieces, 4, &packed, &n));
+    OK(gk_unzip(packed, n, sizeof ramp, &again));
+    assert_memory_equal(again, ramp, sizeof ramp);
+    free(again);
     free(packed);
 
     /* Noise is stored as it is. */
@@ -429,6 +480,7 @@ int main(void)
         cmocka_unit_test(test_safetensors_refused),
         cmocka_unit_test(test_safetensors_write),
         cmocka_unit_test(test_zip),
+        cmocka_unit_test(zip_reads_bit_by_bit),
         cmocka_unit_test(test_fuzz),
     };
     return cmocka_run_group_tests_name("store_bytes", tests, NULL, NULL);

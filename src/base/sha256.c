@@ -84,3 +84,19 @@ void gk_sha256(const void *data, size_t n, char out[GK_SHA256_HEX])
     else crypto_hash_sha256(digest, bytes, n);
     sodium_bin2hex(out, GK_SHA256_HEX, digest, sizeof digest);
 }
+
+void gk_sha256_pieces(const gk_piece *pieces, int n, char out[GK_SHA256_HEX])
+{
+    unsigned char digest[crypto_hash_sha256_BYTES];
+    crypto_hash_sha256_state state;
+    if (n == 1) {
+        gk_sha256(pieces->data, pieces->size, out);
+        return;
+    }
+    crypto_hash_sha256_init(&state);
+    for (int i = 0; i < n; i++) {
+        if (pieces[i].size) crypto_hash_sha256_update(&state, pieces[i].data, pieces[i].size);
+    }
+    crypto_hash_sha256_final(&state, digest);
+    sodium_bin2hex(out, GK_SHA256_HEX, digest, sizeof digest);
+}

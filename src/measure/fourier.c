@@ -122,7 +122,7 @@ static void output_norms(gk_probe *probe, double *raw, double *centred)
     *raw = *centred = 0;
     for (int r = 0; r < probe->n_cells; r++) {
         if (g->sum_of[probe->cells[r]] < 0) continue;
-        const double *row = probe->outputs + (size_t)r * p;
+        const double *row = gk_probe_row(probe, r);
         double sum = 0, squares = gk_norm_sq(row, p);
         for (size_t c = 0; c < p; c++) sum += row[c];
         if (!all) { /* class 0 has no logarithm */

@@ -16,7 +16,7 @@ double gk_probe_temperature(gk_probe *probe)
     return probe->squared ? gk_probe_scale(probe) : 1;
 }
 
-enum { CLASSES_MAX = 1024 };
+enum { CLASSES_MAX = 1024, KEYS_MAX = sizeof ((gk_reference *)NULL)->key / sizeof(int) };
 
 static void scaled(double *out, const double *row, int n, double scale)
 {
@@ -59,25 +59,25 @@ static int compute_full(gk_probe *probe, const gk_reference *reference, const gk
 {
     (void)reference;
     const gk_split *split = probe->split;
-    const double *outputs = gk_probe_outputs(probe), scale = outputs ? gk_probe_scale(probe) : NAN;
-    const double temperature = outputs ? gk_probe_temperature(probe) : NAN;
-    const size_t p = (size_t)probe->p;
-    if (!outputs) return GK_FAILED;
-    double sum[2] = {0, 0}; /* train, test */
+    int code = gk_probe_outputs(probe);
+    if (code != GK_OK) return code;
+    const double scale = gk_probe_scale(probe), temperature = gk_probe_temperature(probe);
+    double sum[2] = {0, 0}, mse = 0; /* train, test */
     for (int part = 0; part < 2; part++) {
         const int32_t *cells = part ? split->test : split->train;
         for (int i = 0; i < (part ? split->n_test : split->n_train); i++) {
             const int32_t r = probe->row[cells[i]];
-            sum[part] += cross_entropy_of(outputs + (size_t)r * p, probe->p, temperature, probe->labels[r]);
+            sum[part] += cross_entropy_of(gk_probe_row(probe, r), probe->p, temperature, probe->labels[r]);
         }
     }
-    int code = gk_emit(sink, "output_scale", scale);
+    code = gk_emit(sink, "output_scale", scale);
     if (code == GK_OK) code = gk_emit(sink, "full_loss", (sum[0] + sum[1]) / probe->n_cells);
     if (code == GK_OK) code = gk_emit(sink, "full_loss_train", sum[0] / split->n_train);
     if (code == GK_OK && split->n_test > 0) code = gk_emit(sink, "full_loss_test", sum[1] / split->n_test);
     if (code == GK_OK && probe->squared) {
-        const double mse = gk_squared_error(outputs, probe->p, probe->n_cells, probe->p, probe->labels);
-        code = gk_emit(sink, "full_mse", mse);
+        for (int r = 0; r < probe->n_cells; r++)
+            mse += gk_squared_error(gk_probe_row(probe, r), probe->p, 1, probe->p, &probe->labels[r]);
+        code = gk_emit(sink, "full_mse", mse / probe->n_cells);
     }
     return code;
 }
@@ -161,12 +161,14 @@ static int emit_restricted(gk_probe *probe, const double *table, const double *s
     return code == GK_OK && n_test > 0 ? gk_emit(sink, "restricted_mse_test", mse_test / n_test) : code;
 }
 
-/* The kept train cells with what the exclusion of any set of frequencies needs of them. */
+enum { ROWS_BYTES = 4 << 20 }; /* of L that are held at once, about */
+
+/* Some kept train cells with what the exclusion of any set of frequencies needs of them. */
 typedef struct train_rows {
     int n, p, m;
     double temperature;
     int32_t *s, *label;  /* [n] */
-    const double **row;  /* [n] rows of L */
+    double *row;         /* [n,p] rows of L */
     double *exponential; /* [n,p] exp((L - largest) / temperature) */
     double *largest;     /* [n] largest entry of the row / temperature */
     double *errors;      /* [m,p] L - one-hot label, summed over the cells of equal s */
@@ -174,38 +176,46 @@ typedef struct train_rows {
     double squares;      /* sum of (L - one-hot label)^2 */
 } train_rows;
 
-static int take_train_rows(train_rows *t, gk_probe *probe, const double *outputs, double temperature)
+/* Memory for up to `room` of them. */
+static int start_train_rows(train_rows *t, gk_probe *probe, size_t room, double temperature)
 {
-    const gk_split *split = probe->split;
-    const size_t p = (size_t)probe->p, n = (size_t)split->n_train, m = (size_t)probe->group.m;
-    double *memory = gk_probe_work(probe, 1, n * p + n + n /* two int32 */ + n /* pointers */ + m * p + m);
+    const size_t p = (size_t)probe->p, m = (size_t)probe->group.m;
+    double *memory = gk_probe_work(probe, 1, 2 * room * p + room + room /* two int32 */ + m * p + m);
     if (!memory) return GK_FAILED;
     *t = (train_rows){.p = probe->p,
                       .m = probe->group.m,
                       .temperature = temperature,
-                      .exponential = memory,
-                      .largest = memory + n * p};
-    t->s = (int32_t *)(void *)(t->largest + n);
-    t->label = t->s + n;
-    t->row = (const double **)(void *)(t->largest + 2 * n);
-    t->errors = t->largest + 3 * n;
+                      .row = memory,
+                      .exponential = memory + room * p};
+    t->largest = t->exponential + room * p;
+    t->s = (int32_t *)(void *)(t->largest + room);
+    t->label = t->s + room;
+    t->errors = t->largest + 2 * room;
     t->count = t->errors + m * p;
+    return GK_OK;
+}
+
+static void take_train_rows(train_rows *t, gk_probe *probe, int first, int last)
+{
+    const int32_t *train = probe->split->train;
+    const size_t p = (size_t)probe->p, m = (size_t)t->m;
+    t->n = 0;
+    t->squares = 0;
     memset(t->errors, 0, (m * p + m) * sizeof *t->errors);
-    for (size_t i = 0; i < n; i++) {
-        const int32_t r = probe->row[split->train[i]], s = probe->group.sum_of[split->train[i]];
+    for (int i = first; i < last; i++) {
+        const int32_t r = probe->row[train[i]], s = probe->group.sum_of[train[i]];
         if (s < 0) continue;
         const size_t at = (size_t)t->n++;
         t->s[at] = s;
         t->label[at] = probe->labels[r];
-        t->row[at] = outputs + (size_t)r * p;
-        t->largest[at] = gk_exp_shifted(t->exponential + at * p, t->row[at], probe->p, temperature);
-        t->squares += (double)p * gk_squared_error(t->row[at], probe->p, 1, probe->p, &t->label[at]);
-        double *errors = t->errors + (size_t)s * p;
-        for (size_t c = 0; c < p; c++) errors[c] += t->row[at][c];
+        double *row = t->row + at * p, *errors = t->errors + (size_t)s * p;
+        memcpy(row, gk_probe_row(probe, r), p * sizeof *row);
+        t->largest[at] = gk_exp_shifted(t->exponential + at * p, row, probe->p, t->temperature);
+        t->squares += (double)p * gk_squared_error(row, probe->p, 1, probe->p, &t->label[at]);
+        for (size_t c = 0; c < p; c++) errors[c] += row[c];
         errors[t->label[at]] -= 1;
         t->count[s]++;
     }
-    return GK_OK;
 }
 
 GK_HOT static double dot(const double *restrict a, const double *restrict b, int n)
@@ -216,8 +226,8 @@ GK_HOT static double dot(const double *restrict a, const double *restrict b, int
     return sum;
 }
 
-/* Cross entropy of L - table over the train rows. exp(L - table) is a product of two tabled exponentials, so that each
- * set of frequencies costs one dot product a cell; where that would underflow the row is done the long way. */
+/* Sum of the cross entropy of L - table over the train rows. exp(L - table) is a product of two tabled exponentials, so
+ * that each set of frequencies costs one dot product a cell; where that would underflow the row is done the long way. */
 static double excluded(const train_rows *t, const double *table, double *inverse, int m)
 {
     const size_t p = (size_t)t->p;
@@ -231,7 +241,8 @@ static double excluded(const train_rows *t, const double *table, double *inverse
         const size_t s = (size_t)t->s[i];
         const double total = dot(t->exponential + i * p, inverse + s * p, t->p);
         const size_t label = (size_t)t->label[i];
-        const double right = (t->row[i][label] - table[s * p + label]) / t->temperature;
+        const double *row = t->row + i * p;
+        const double right = (row[label] - table[s * p + label]) / t->temperature;
         if (total > 1e-30) { /* one logarithm of a product is that of many cells */
             sum += t->largest[i] + smallest[s] - right;
             product *= total;
@@ -240,15 +251,15 @@ static double excluded(const train_rows *t, const double *table, double *inverse
             product = 1;
             continue;
         }
-        for (size_t c = 0; c < p; c++) left[c] = (t->row[i][c] - table[s * p + c]) / t->temperature;
+        for (size_t c = 0; c < p; c++) left[c] = (row[c] - table[s * p + c]) / t->temperature;
         sum += gk_log_sum_exp(left, t->p) - right;
     }
-    return (sum + log(product)) / t->n;
+    return sum + log(product);
 }
 
 /* The table is the same for all cells of equal s: sum |E - T|^2 = sum |E|^2 + sum_s (count_s T_s - 2 E_s) . T_s, with E = L
  * less the label and E_s summed over them. */
-static double excluded_mse(const train_rows *t, const double *table)
+static double excluded_squares(const train_rows *t, const double *table)
 {
     const size_t p = (size_t)t->p;
     double sum = t->squares;
@@ -256,17 +267,57 @@ static double excluded_mse(const train_rows *t, const double *table)
         const double *row = table + s * p;
         sum += t->count[s] * dot(row, row, t->p) - 2 * dot(t->errors + s * p, row, t->p);
     }
-    return sum / ((double)t->n * t->p);
+    return sum;
 }
 
-static int emit_excluded(gk_probe *probe, const train_rows *t, const double *table, double *inverse, int k,
-                         const gk_sink *sink)
+/* Of each key frequency, and last of all of them: sums over the train cells. */
+typedef struct excluded_sums {
+    double loss[KEYS_MAX + 1], squares[KEYS_MAX + 1];
+    int cells;
+} excluded_sums;
+
+/* Block by block, so that no second copy of L is ever whole. table, single, inverse [m,p], wave [2,p]: `table` has the
+ * projection on all key frequencies, the others are scratch. */
+static int sum_excluded(gk_probe *probe, const gk_reference *reference, const double *table, double *single,
+                        double *inverse, double *wave, double temperature, excluded_sums *out)
 {
-    const double loss = excluded(t, table, inverse, probe->group.m);
-    int code = k ? gk_emit_indexed(sink, "excluded_loss_k", k, loss) : gk_emit(sink, "excluded_loss", loss);
-    if (code != GK_OK || !probe->squared) return code;
-    const double mse = excluded_mse(t, table);
-    return k ? gk_emit_indexed(sink, "excluded_mse_k", k, mse) : gk_emit(sink, "excluded_mse", mse);
+    const gk_group *g = &probe->group;
+    const size_t size = (size_t)g->m * (size_t)probe->p;
+    const double *sums = gk_probe_sums(probe);
+    const int n = probe->split->n_train, fit = ROWS_BYTES / (probe->p * (int)sizeof *table), room = n < fit ? n : fit;
+    train_rows t;
+    int code = start_train_rows(&t, probe, (size_t)room, temperature);
+    *out = (excluded_sums){0};
+    for (int first = 0; code == GK_OK && first < n; first += room) {
+        take_train_rows(&t, probe, first, n - first < room ? n : first + room);
+        out->cells += t.n;
+        for (int i = 0; i <= reference->n_key; i++) {
+            const bool all = i == reference->n_key;
+            if (!all) {
+                memset(single, 0, size * sizeof *single);
+                add_projection(single, sums, wave, g, reference->key[i], probe->p);
+            }
+            out->loss[i] += excluded(&t, all ? table : single, inverse, g->m);
+            if (probe->squared) out->squares[i] += excluded_squares(&t, all ? table : single);
+        }
+    }
+    return code;
+}
+
+static int emit_excluded(gk_probe *probe, const gk_reference *reference, const excluded_sums *of, const gk_sink *sink)
+{
+    int code = GK_OK;
+    if (of->cells == 0) return GK_OK;
+    for (int i = 0; code == GK_OK && i <= reference->n_key; i++) {
+        const bool all = i == reference->n_key;
+        const double loss = of->loss[i] / of->cells, mse = of->squares[i] / ((double)of->cells * probe->p);
+        code = all ? gk_emit(sink, "excluded_loss", loss)
+                   : gk_emit_indexed(sink, "excluded_loss_k", reference->key[i], loss);
+        if (code != GK_OK || !probe->squared) continue;
+        code = all ? gk_emit(sink, "excluded_mse", mse)
+                   : gk_emit_indexed(sink, "excluded_mse_k", reference->key[i], mse);
+    }
+    return code;
 }
 
 static int compute_progress(gk_probe *probe, const gk_reference *reference, const gk_sink *sink)
@@ -274,23 +325,20 @@ static int compute_progress(gk_probe *probe, const gk_reference *reference, cons
     const gk_group *g = &probe->group;
     const size_t size = (size_t)g->m * (size_t)probe->p;
     if (!reference || reference->n_key == 0 || g->m == 0) return GK_OK;
-    const double *outputs = gk_probe_outputs(probe), *sums = outputs ? gk_probe_sums(probe) : NULL;
+    const double *sums = gk_probe_sums(probe);
     double *table = gk_probe_work(probe, 0, 3 * size + 2 * (size_t)probe->p);
     if (!sums || !table) return GK_FAILED;
     double *single = table + size, *inverse = single + size, *wave = inverse + size;
     const double temperature = gk_probe_temperature(probe);
-    train_rows t;
-    int code = take_train_rows(&t, probe, outputs, temperature);
     memset(table, 0, size * sizeof *table);
-    for (int i = 0; code == GK_OK && i < reference->n_key; i++) {
+    for (int i = 0; i < reference->n_key; i++) {
         const int k = reference->key[i];
         if (k < 1 || k > g->m / 2) return gk_error(GK_USAGE, "key frequency %d is not in 1..%d", k, g->m / 2);
-        memset(single, 0, size * sizeof *single);
-        add_projection(single, sums, wave, g, k, probe->p);
-        for (size_t j = 0; j < size; j++) table[j] += single[j];
-        if (t.n > 0) code = emit_excluded(probe, &t, single, inverse, k, sink);
+        add_projection(table, sums, wave, g, k, probe->p);
     }
-    if (code == GK_OK && t.n > 0) code = emit_excluded(probe, &t, table, inverse, 0, sink);
+    excluded_sums left_out;
+    int code = sum_excluded(probe, reference, table, single, inverse, wave, temperature, &left_out);
+    if (code == GK_OK) code = emit_excluded(probe, reference, &left_out, sink);
     return code == GK_OK ? emit_restricted(probe, table, sums, wave, temperature, sink) : code;
 }
 

@@ -54,7 +54,9 @@ struct gk_probe {
     int32_t *labels; /* [n_cells] */
     gk_group group;
     /* Lazy: the memory stays, `fresh` flags say whether it holds the model's present values. */
-    double *outputs; /* L [n_cells,p] */
+    double *outputs;     /* L [n_cells,p], or NULL where the model keeps it: */
+    const float *kept;   /* [p,p*p] borrowed, class by class */
+    double *line;        /* [p] the row of it that was asked for last */
     double *sums;    /* S [m,p]: L summed over the kept cells of equal exponent sum */
     double *work[6]; /* families' own memory, by gk_probe_work */
     size_t work_size[6];
@@ -64,8 +66,11 @@ struct gk_probe {
     int n_features;
 };
 
-/* L [n_cells,p] in the row order of probe->cells; NULL with an error line. */
-const double *gk_probe_outputs(gk_probe *probe);
+/* Makes sure of the outputs L [n_cells,p], rows in the order of probe->cells. */
+int gk_probe_outputs(gk_probe *probe);
+/* Row r of L, once that is known: [p], valid until the next call. A large L is read where the model keeps it and is never
+ * there twice. */
+const double *gk_probe_row(gk_probe *probe, int r);
 /* S [m,p]; the group must be defined. NULL with an error line. */
 const double *gk_probe_sums(gk_probe *probe);
 /* Root mean square over cells and classes of L after each cell's mean over the classes is removed. NaN on failure. */

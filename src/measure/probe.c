@@ -52,6 +52,7 @@ void gk_probe_free(gk_probe *probe)
     for (int i = 0; i < probe->n_features; i++) free(probe->features[i].data);
     for (int i = 0; i < 6; i++) free(probe->work[i]);
     free(probe->outputs);
+    free(probe->line);
     free(probe->sums);
     free(probe->row);
     gk_group_free(&probe->group);
@@ -75,14 +76,28 @@ double *gk_probe_work(gk_probe *probe, int slot, size_t count)
     return probe->work[slot];
 }
 
-const double *gk_probe_outputs(gk_probe *probe)
+int gk_probe_outputs(gk_probe *probe)
 {
-    if (probe->fresh_outputs) return probe->outputs;
-    if (!probe->outputs) probe->outputs = gk_alloc((size_t)probe->n_cells * (size_t)probe->p, sizeof(double));
-    if (!probe->outputs) return NULL;
-    if (probe->method->predict(probe->model, probe->cells, probe->n_cells, probe->outputs) != GK_OK) return NULL;
-    probe->fresh_outputs = true;
-    return probe->outputs;
+    if (probe->fresh_outputs) return GK_OK;
+    const gk_method *method = probe->method;
+    int code = method->outputs ? method->outputs(probe->model, &probe->kept) : GK_OK;
+    if (code != GK_OK) return code;
+    double **memory = probe->kept ? &probe->line : &probe->outputs;
+    if (!*memory) *memory = gk_alloc((probe->kept ? 1 : (size_t)probe->n_cells) * (size_t)probe->p, sizeof(double));
+    if (!*memory) return GK_FAILED;
+    if (!probe->kept) code = method->predict(probe->model, probe->cells, probe->n_cells, probe->outputs);
+    probe->fresh_outputs = code == GK_OK;
+    return code;
+}
+
+const double *gk_probe_row(gk_probe *probe, int r)
+{
+    const size_t p = (size_t)probe->p;
+    assert(probe->fresh_outputs);
+    if (!probe->kept) return probe->outputs + (size_t)r * p;
+    const float *from = probe->kept + probe->cells[r];
+    for (size_t c = 0; c < p; c++) probe->line[c] = (double)from[c * p * p];
+    return probe->line;
 }
 
 GK_HOT static void add_row(double *restrict into, const double *restrict row, int n)
@@ -97,14 +112,13 @@ const double *gk_probe_sums(gk_probe *probe)
     const size_t p = (size_t)probe->p;
     assert(g->m > 0);
     if (probe->fresh_sums) return probe->sums;
-    const double *outputs = gk_probe_outputs(probe);
-    if (!outputs) return NULL;
+    if (gk_probe_outputs(probe) != GK_OK) return NULL;
     if (!probe->sums) probe->sums = gk_alloc((size_t)g->m * p, sizeof(double));
     if (!probe->sums) return NULL;
     memset(probe->sums, 0, (size_t)g->m * p * sizeof(double));
     for (int r = 0; r < probe->n_cells; r++) {
         const int32_t s = g->sum_of[probe->cells[r]];
-        if (s >= 0) add_row(probe->sums + (size_t)s * p, outputs + (size_t)r * p, probe->p);
+        if (s >= 0) add_row(probe->sums + (size_t)s * p, gk_probe_row(probe, r), probe->p);
     }
     probe->fresh_sums = true;
     return probe->sums;
@@ -124,11 +138,9 @@ GK_HOT static double centred_sum_sq(const double *row, int n)
 double gk_probe_scale(gk_probe *probe)
 {
     if (probe->fresh_scale) return probe->scale;
-    const double *outputs = gk_probe_outputs(probe);
-    if (!outputs) return NAN;
+    if (gk_probe_outputs(probe) != GK_OK) return NAN;
     double squares = 0;
-    for (int r = 0; r < probe->n_cells; r++)
-        squares += centred_sum_sq(outputs + (size_t)r * (size_t)probe->p, probe->p);
+    for (int r = 0; r < probe->n_cells; r++) squares += centred_sum_sq(gk_probe_row(probe, r), probe->p);
     probe->scale = sqrt(squares / ((double)probe->n_cells * probe->p));
     probe->fresh_scale = true;
     return probe->scale;

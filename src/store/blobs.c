@@ -9,18 +9,63 @@
 /* A stream ready to be stored: its hash, and the bytes to keep (packed, or raw where that is not larger). */
 typedef struct parcel {
     char sha256[GK_SHA256_HEX];
-    unsigned char *packed; /* NULL: raw is stored */
-    const void *data;
-    size_t size;
+    unsigned char *packed;  /* NULL: raw is stored */
+    gk_piece whole;         /* the packed stream */
+    const gk_piece *pieces; /* what is stored */
+    int n;
+    size_t raw_size, size;
 } parcel;
 
-static int pack(const unsigned char *raw, size_t n, parcel *out)
+static int pack(const gk_piece *pieces, int n, parcel *out)
 {
-    gk_sha256(raw, n, out->sha256);
-    const int code = gk_zip(raw, n, &out->packed, &out->size);
-    out->data = out->packed ? out->packed : raw;
+    *out = (parcel){.pieces = pieces, .n = n};
+    for (int i = 0; i < n; i++) out->raw_size += pieces[i].size;
+    gk_sha256_pieces(pieces, n, out->sha256);
+    const int code = gk_zip_pieces(pieces, n, &out->packed, &out->size);
+    if (!out->packed) return code;
+    out->whole = (gk_piece){out->packed, out->size};
+    out->pieces = &out->whole;
+    out->n = 1;
     return code;
 }
+
+/* ---- blobs bit by bit: SQLite makes a second copy of what is bound to a statement or read from a column ---- */
+
+static int open_blob(gk_store *s, const char *table, int64_t id, bool write, sqlite3_blob **out)
+{
+    const int rc = sqlite3_blob_open(s->db, "main", table, "data", id, write, out);
+    return rc == SQLITE_OK ? GK_OK : gk_db_fail(s, rc, "opening a blob");
+}
+
+/* Fills the blob of row `id`, which has the parcel's size already. */
+static int fill_blob(gk_store *s, int64_t id, const parcel *p)
+{
+    sqlite3_blob *blob;
+    int code = open_blob(s, "checkpoint", id, true, &blob);
+    if (code != GK_OK) return code;
+    for (int i = 0, at = 0; code == GK_OK && i < p->n; i++) {
+        const int size = (int)p->pieces[i].size; /* a row has at most 1 GB, or the zeros had been refused */
+        const int rc = size ? sqlite3_blob_write(blob, p->pieces[i].data, size, at) : SQLITE_OK;
+        if (rc != SQLITE_OK) code = gk_db_fail(s, rc, "storing a checkpoint");
+        at += size;
+    }
+    sqlite3_blob_close(blob);
+    return code;
+}
+
+typedef struct blob_reader {
+    gk_store *store;
+    sqlite3_blob *blob;
+} blob_reader;
+
+static int read_blob(void *context, size_t at, unsigned char *to, size_t n)
+{
+    blob_reader *r = context;
+    const int rc = sqlite3_blob_read(r->blob, to, (int)n, (int)at);
+    return rc == SQLITE_OK ? GK_OK : gk_db_fail(r->store, rc, "reading a blob");
+}
+
+/* ---- storing ---- */
 
 int gk_store_put_matrix(gk_store *s, int64_t run, int64_t step, const char *kind, const double *data, int rows,
                         int cols, gk_dtype dtype)
@@ -38,43 +83,44 @@ int gk_store_put_matrix(gk_store *s, int64_t run, int64_t step, const char *kind
     free(narrow);
     if (code != GK_OK) return code;
     parcel p;
-    if ((code = pack(npy, size, &p)) == GK_OK)
+    if ((code = pack(&(gk_piece){npy, size}, 1, &p)) == GK_OK)
         code = gk_db_exec(s, "storing a matrix",
                           "INSERT INTO matrix(run_id, step, kind, rows, cols, dtype, raw_size, sha256, data) "
                           "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT(run_id, kind, step) DO UPDATE SET "
                           "rows = excluded.rows, cols = excluded.cols, dtype = excluded.dtype, "
                           "raw_size = excluded.raw_size, sha256 = excluded.sha256, data = excluded.data",
                           "iitiititb", run, step, kind, (int64_t)rows, (int64_t)cols,
-                          dtype == GK_F32 ? "float32" : "float64", (int64_t)size, p.sha256, p.data, p.size);
+                          dtype == GK_F32 ? "float32" : "float64", (int64_t)size, p.sha256, p.pieces->data, p.size);
     free(p.packed);
     free(npy);
     return code;
 }
 
-int gk_store_put_checkpoint(gk_store *s, int64_t run, int64_t step, const char *kind, const gk_tensor *tensors, int n,
-                            const char *const *meta)
+static int put_row(gk_store *s, int64_t run, int64_t step, const char *kind, const parcel *p)
 {
-    unsigned char *raw;
-    size_t size;
-    int code = gk_safetensors_write(tensors, n, meta, &raw, &size);
+    sqlite3_stmt *row;
+    int code = gk_db_exec(
+        s, "storing a checkpoint",
+        "INSERT INTO checkpoint(run_id, step, kind, raw_size, sha256, data) VALUES(?1, ?2, ?3, ?4, ?5, zeroblob(?6)) "
+        "ON CONFLICT(run_id, kind, step) DO UPDATE SET "
+        "raw_size = excluded.raw_size, sha256 = excluded.sha256, data = excluded.data",
+        "iititi", run, step, kind, (int64_t)p->raw_size, p->sha256, (int64_t)p->size);
     if (code != GK_OK) return code;
-    code = gk_store_put_checkpoint_raw(s, run, step, kind, raw, size);
-    free(raw);
-    return code;
+    code = gk_db_select(s, "storing a checkpoint",
+                        "SELECT id FROM checkpoint WHERE run_id = ?1 AND kind = ?2 AND step = ?3", &row, "iti", run,
+                        kind, step);
+    if (code != GK_OK) return code;
+    const int64_t id = sqlite3_column_int64(row, 0);
+    gk_db_done(row);
+    return fill_blob(s, id, p);
 }
 
-int gk_store_put_checkpoint_raw(gk_store *s, int64_t run, int64_t step, const char *kind, const unsigned char *raw,
-                                size_t size)
+static int put_checkpoint(gk_store *s, int64_t run, int64_t step, const char *kind, const gk_piece *pieces, int n)
 {
     parcel p;
-    int code = pack(raw, size, &p); /* before the lock is taken: others write meanwhile */
+    int code = pack(pieces, n, &p); /* before the lock is taken: others write meanwhile */
     if (code == GK_OK && (code = gk_store_begin(s)) == GK_OK) {
-        code = gk_db_exec(
-            s, "storing a checkpoint",
-            "INSERT INTO checkpoint(run_id, step, kind, raw_size, sha256, data) VALUES(?1, ?2, ?3, ?4, ?5, ?6) "
-            "ON CONFLICT(run_id, kind, step) DO UPDATE SET "
-            "raw_size = excluded.raw_size, sha256 = excluded.sha256, data = excluded.data",
-            "iititb", run, step, kind, (int64_t)size, p.sha256, p.data, p.size);
+        code = put_row(s, run, step, kind, &p);
         if (code == GK_OK && strcmp(kind, "state") == 0)
             code = gk_db_exec(s, "dropping older states",
                               "DELETE FROM checkpoint WHERE run_id = ?1 AND kind = 'state' AND step <> ?2", "ii", run,
@@ -88,19 +134,42 @@ int gk_store_put_checkpoint_raw(gk_store *s, int64_t run, int64_t step, const ch
     return code;
 }
 
+int gk_store_put_checkpoint(gk_store *s, int64_t run, int64_t step, const char *kind, const gk_tensor *tensors, int n,
+                            const char *const *meta)
+{
+    gk_piece pieces[GK_TENSORS_MAX + 1];
+    unsigned char *head;
+    int code = gk_safetensors_pieces(tensors, n, meta, &head, pieces);
+    if (code != GK_OK) return code;
+    code = put_checkpoint(s, run, step, kind, pieces, n + 1);
+    free(head);
+    return code;
+}
+
+int gk_store_put_checkpoint_raw(gk_store *s, int64_t run, int64_t step, const char *kind, const unsigned char *raw,
+                                size_t size)
+{
+    return put_checkpoint(s, run, step, kind, &(gk_piece){raw, size}, 1);
+}
+
 int gk_store_drop_state(gk_store *s, int64_t run)
 {
     return gk_db_exec(s, "dropping the state of a finished run",
                       "DELETE FROM checkpoint WHERE run_id = ?1 AND kind = 'state'", "i", run);
 }
 
-/* The raw stream in columns 0 (raw_size), 1 (sha256), 2 (data), checked against its hash. */
-static int unpack(sqlite3_stmt *row, unsigned char **raw, size_t *size)
+/* The raw stream of a table's row, of which raw_size, sha256, step, id and length(data) were selected, checked against its
+ * hash. */
+static int unpack(gk_store *s, const char *table, sqlite3_stmt *row, unsigned char **raw, size_t *size)
 {
     const int64_t raw_size = sqlite3_column_int64(row, 0);
     if (raw_size < 0) return gk_error(GK_FAILED, "its raw_size is negative");
     *size = (size_t)raw_size;
-    const int code = gk_unzip(sqlite3_column_blob(row, 2), (size_t)sqlite3_column_bytes(row, 2), *size, raw);
+    blob_reader r = {.store = s};
+    int code = open_blob(s, table, sqlite3_column_int64(row, 3), false, &r.blob);
+    if (code != GK_OK) return code;
+    code = gk_unzip_from(read_blob, &r, (size_t)sqlite3_column_int64(row, 4), *size, raw);
+    sqlite3_blob_close(r.blob);
     if (code != GK_OK) return code;
     char hash[GK_SHA256_HEX];
     gk_sha256(*raw, *size, hash);
@@ -118,12 +187,12 @@ static int damaged(gk_store *s, int code, const char *what, const char *kind, in
                     run, step, gk_error_text());
 }
 
-static int matrix_numbers(sqlite3_stmt *row, double **data, int *rows, int *cols)
+static int matrix_numbers(gk_store *s, sqlite3_stmt *row, double **data, int *rows, int *cols)
 {
     unsigned char *npy;
     size_t size;
     int64_t shape[4];
-    int rank, code = unpack(row, &npy, &size);
+    int rank, code = unpack(s, "matrix", row, &npy, &size);
     if (code != GK_OK) return code;
     code = gk_npy_read(npy, size, data, &rank, shape);
     free(npy);
@@ -145,7 +214,8 @@ int gk_store_get_matrix(gk_store *s, int64_t run, int64_t step, const char *kind
     sqlite3_stmt *row;
     int code =
         gk_db_select(s, "reading a matrix",
-                     "SELECT raw_size, sha256, data, step FROM matrix WHERE run_id = ?1 AND kind = ?2 AND step <= ?3 "
+                     "SELECT raw_size, sha256, step, id, length(data) FROM matrix "
+                     "WHERE run_id = ?1 AND kind = ?2 AND step <= ?3 "
                      "ORDER BY step DESC LIMIT 1",
                      &row, "iti", run, kind, step < 0 ? INT64_MAX : step);
     if (code == GK_NOTFOUND) {
@@ -155,8 +225,8 @@ int gk_store_get_matrix(gk_store *s, int64_t run, int64_t step, const char *kind
                         s->path, run, kind, step);
     }
     if (code != GK_OK) return code;
-    const int64_t found = sqlite3_column_int64(row, 3);
-    code = matrix_numbers(row, data, rows, cols);
+    const int64_t found = sqlite3_column_int64(row, 2);
+    code = matrix_numbers(s, row, data, rows, cols);
     gk_db_done(row);
     if (code != GK_OK) return damaged(s, code, "matrix", kind, run, found);
     if (at) *at = found;
@@ -169,7 +239,8 @@ int gk_store_get_checkpoint(gk_store *s, int64_t run, int64_t step, const char *
     *raw = NULL;
     sqlite3_stmt *row;
     int code = gk_db_select(s, "reading a checkpoint",
-                            "SELECT raw_size, sha256, data, step FROM checkpoint WHERE run_id = ?1 AND kind = ?2 "
+                            "SELECT raw_size, sha256, step, id, length(data) FROM checkpoint "
+                            "WHERE run_id = ?1 AND kind = ?2 "
                             "AND step BETWEEN ?3 AND ?4 ORDER BY step DESC LIMIT 1",
                             &row, "itii", run, kind, step < 0 ? 0 : step, step < 0 ? INT64_MAX : step);
     if (code == GK_NOTFOUND) {
@@ -180,8 +251,8 @@ int gk_store_get_checkpoint(gk_store *s, int64_t run, int64_t step, const char *
                         s->path, run, kind, step, run);
     }
     if (code != GK_OK) return code;
-    const int64_t found = sqlite3_column_int64(row, 3);
-    code = unpack(row, raw, n);
+    const int64_t found = sqlite3_column_int64(row, 2);
+    code = unpack(s, "checkpoint", row, raw, n);
     gk_db_done(row);
     if (code != GK_OK) return damaged(s, code, "checkpoint", kind, run, found);
     if (at) *at = found;

@@ -2,6 +2,7 @@
  * JSON header {name: {dtype, shape, data_offsets}}, the numbers. A reader trusts nothing that the header claims. */
 #include "gk_store.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdlib.h>
@@ -35,9 +36,10 @@ static json_t *header_of(const gk_tensor *tensors, int n, const char *const *met
     return header;
 }
 
-int gk_safetensors_write(const gk_tensor *tensors, int n, const char *const *meta, unsigned char **out, size_t *size)
+int gk_safetensors_pieces(const gk_tensor *tensors, int n, const char *const *meta, unsigned char **head, gk_piece *out)
 {
     size_t bytes;
+    assert(n <= GK_TENSORS_MAX);
     json_t *header = header_of(tensors, n, meta, &bytes);
     char *text = json_dumps(header, JSON_COMPACT);
     const size_t named = json_object_size(header) - (meta && meta[0] ? 1 : 0);
@@ -48,22 +50,35 @@ int gk_safetensors_write(const gk_tensor *tensors, int n, const char *const *met
     }
     /* Blanks, so that the numbers start at a multiple of 8. */
     const size_t used = strlen(text), length = (used + 7) / 8 * 8;
-    unsigned char *raw = gk_alloc(LENGTH_SIZE + length + bytes, 1);
+    unsigned char *raw = gk_alloc(LENGTH_SIZE + length, 1);
     if (raw) {
         for (int i = 0; i < LENGTH_SIZE; i++) raw[i] = (unsigned char)((uint64_t)length >> (8 * i));
         memcpy(raw + LENGTH_SIZE, text, used);
         memset(raw + LENGTH_SIZE + used, ' ', length - used);
-        unsigned char *at = raw + LENGTH_SIZE + length;
-        for (int i = 0; i < n; i++) {
-            const size_t count = gk_tensor_count(&tensors[i]) * gk_dtype_size(tensors[i].dtype);
-            if (count) memcpy(at, tensors[i].data, count);
-            at += count;
-        }
-        *out = raw;
-        *size = LENGTH_SIZE + length + bytes;
+        out[0] = (gk_piece){raw, LENGTH_SIZE + length};
+        for (int i = 0; i < n; i++)
+            out[i + 1] = (gk_piece){tensors[i].data, gk_tensor_count(&tensors[i]) * gk_dtype_size(tensors[i].dtype)};
     }
     free(text);
+    *head = raw;
     return raw ? GK_OK : GK_FAILED;
+}
+
+int gk_safetensors_write(const gk_tensor *tensors, int n, const char *const *meta, unsigned char **out, size_t *size)
+{
+    gk_piece pieces[GK_TENSORS_MAX + 1];
+    unsigned char *head;
+    const int code = gk_safetensors_pieces(tensors, n, meta, &head, pieces);
+    if (code != GK_OK) return code;
+    *size = 0;
+    for (int i = 0; i <= n; i++) *size += pieces[i].size;
+    unsigned char *at = *out = gk_alloc(*size, 1);
+    for (int i = 0; at && i <= n; i++) {
+        if (pieces[i].size) memcpy(at, pieces[i].data, pieces[i].size);
+        at += pieces[i].size;
+    }
+    free(head);
+    return at ? GK_OK : GK_FAILED;
 }
 
 /* ---- reading ---- */
