@@ -10,6 +10,9 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -228,6 +231,9 @@ static int train_and_close(gk_store *store, int64_t run, lab_run *r)
     int code = train_recorded(store, run, r);
     r->method->free(r->model);
     r->model = NULL;
+#ifdef __GLIBC__
+    malloc_trim(0); /* else what large steps left in the heap adds to the next model */
+#endif
     if (code == GK_OK && r->keep.mode != GK_KEEP_FINAL) code = gk_remeasure_reference(store, run);
     if (code == GK_OK && r->keep.mode != GK_KEEP_ALL) code = gk_store_drop_state(store, run);
     if (code == GK_OK) code = put_peak_memory(store, run, r->state.step);
