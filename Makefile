@@ -190,7 +190,7 @@ figures: deps
 # The papers' published numbers, on runs of full size: some minutes.
 .PHONY: reproduce
 reproduce: deps
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory all tests
 	@GROKLAB=$(abspath $(OUT)/groklab) tests/reproduce.sh
 
 # This machine's speed beside PyTorch and NumPy doing the same work; BENCH='--only mlp --rounds 5' and so on.

@@ -33,6 +33,8 @@ int gk_probe_new(gk_probe **out, const gk_method *method, gk_model *model, const
 void gk_probe_free(gk_probe *probe);
 /* The model moved on: forget what was computed, keep the memory. */
 void gk_probe_renew(gk_probe *probe);
+/* Forget, and give back the families' own memory, too: before something else needs as much. */
+void gk_probe_rest(gk_probe *probe);
 
 /* Fixes the reference from the final model's probe, its frequencies by `rule`; to be freed with gk_reference_free. */
 int gk_reference_of(gk_probe *final, gk_key_rule rule, gk_reference *out);

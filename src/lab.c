@@ -228,12 +228,12 @@ static int put_peak_memory(gk_store *store, int64_t run, int64_t step)
 /* Trains, and once the model is gone measures what refers to the final one: that can be done only on the checkpoints. */
 static int train_and_close(gk_store *store, int64_t run, lab_run *r)
 {
+#ifdef __GLIBC__
+    mallopt(M_MMAP_THRESHOLD, 1 << 20); /* so that freed pieces go back and do not add to what comes next */
+#endif
     int code = train_recorded(store, run, r);
     r->method->free(r->model);
     r->model = NULL;
-#ifdef __GLIBC__
-    malloc_trim(0); /* else what large steps left in the heap adds to the next model */
-#endif
     if (code == GK_OK && r->keep.mode != GK_KEEP_FINAL) code = gk_remeasure_reference(store, run);
     if (code == GK_OK && r->keep.mode != GK_KEEP_ALL) code = gk_store_drop_state(store, run);
     if (code == GK_OK) code = put_peak_memory(store, run, r->state.step);

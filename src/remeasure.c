@@ -199,8 +199,8 @@ static int remeasure_run(gk_store *store, int64_t run, wanted *w, gk_measured_fn
     for (size_t i = end; code == GK_OK && i-- > first;) {
         r.step = list.steps[i];
         if (i + 1 < list.n) { /* the last one is here already, with what the reference asked of it */
+            gk_probe_rest(probe);
             if ((code = gk_revive_load(store, run, GK_WEIGHTS, r.step, &back, NULL)) != GK_OK) break;
-            gk_probe_renew(probe);
         }
         if (w->waiting && !list.bare[i] && (code = give_stored(store, run, r.step, probe)) != GK_OK) break;
         code = measure_step(&r, probe, &reference, list.bare[i] && !w->waiting && !w->only, cost);

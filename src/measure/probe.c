@@ -46,11 +46,20 @@ int gk_probe_new(gk_probe **out, const gk_method *method, gk_model *model, const
     return GK_OK;
 }
 
+static void free_work(gk_probe *probe)
+{
+    for (int i = 0; i < 6; i++) {
+        free(probe->work[i]);
+        probe->work[i] = NULL;
+        probe->work_size[i] = 0;
+    }
+}
+
 void gk_probe_free(gk_probe *probe)
 {
     if (!probe) return;
     for (int i = 0; i < probe->n_features; i++) free(probe->features[i].data);
-    for (int i = 0; i < 6; i++) free(probe->work[i]);
+    free_work(probe);
     free(probe->outputs);
     free(probe->line);
     free(probe->sums);
@@ -63,6 +72,12 @@ void gk_probe_renew(gk_probe *probe)
 {
     probe->fresh_outputs = probe->fresh_sums = probe->fresh_scale = false;
     for (int i = 0; i < probe->n_features; i++) probe->features[i].fresh = false;
+}
+
+void gk_probe_rest(gk_probe *probe)
+{
+    gk_probe_renew(probe);
+    free_work(probe);
 }
 
 double *gk_probe_work(gk_probe *probe, int slot, size_t count)
