@@ -47,7 +47,7 @@ p = 19
 steps = 8
 R
 
-# What a sweep leaves but for uids, times, and the diary of its interruptions; runs by name, since their order is chance.
+# What a sweep leaves but for uids, times, memory, and the diary of its interruptions; runs by name, since their order is chance.
 leaves() {
     sqlite3 "$1" "
         SELECT r.name, r.method, r.config_sha256, r.status, r.step, s.sha256, count(*) FROM run r JOIN split s ON s.id = r.split_id
@@ -55,7 +55,7 @@ leaves() {
         SELECT r.name, n.name, m.step, format('%!.17g', m.value) FROM metric m JOIN run r ON r.id = m.run_id
           JOIN metric_name n ON n.id = m.metric_id ORDER BY 1, 2, 3;
         SELECT r.name, e.kind, e.step, e.detail FROM event e JOIN run r ON r.id = e.run_id
-          WHERE e.kind NOT IN ('resumed', 'killed', 'interrupted') ORDER BY 1, 2, 3;
+          WHERE e.kind NOT IN ('resumed', 'killed', 'interrupted', 'peak_memory') ORDER BY 1, 2, 3;
         SELECT r.name, m.kind, m.step, m.sha256 FROM matrix m JOIN run r ON r.id = m.run_id ORDER BY 1, 2, 3;
         SELECT r.name, c.kind, c.step, c.sha256 FROM checkpoint c JOIN run r ON r.id = c.run_id ORDER BY 1, 2, 3;
         SELECT count(*) FROM split;"

@@ -56,11 +56,11 @@ refuses "a share that is none" 2 "'x' is not I/N" sweep map.ini --shard x
 SLURM_ARRAY_TASK_ID=9 SLURM_ARRAY_TASK_COUNT=3 SLURM_ARRAY_TASK_MIN=1 refuses "an array with gaps" 2 "use an array without gaps" sweep map.ini
 PMI_RANK=3 PMI_SIZE=3 refuses "a rank outside its world" 2 "PMI_RANK=3 is not below PMI_SIZE=3" sweep map.ini
 
-# All numbers that a sweep leaves; runs by name.
+# All numbers that a sweep leaves but for the memory it took; runs by name.
 leaves() {
     sqlite3 "$1" "SELECT r.name, n.name, m.step, format('%!.17g', m.value) FROM metric m JOIN run r ON r.id = m.run_id
           JOIN metric_name n ON n.id = m.metric_id ORDER BY 1, 2, 3;
-        SELECT r.name, e.kind, e.step, e.detail FROM event e JOIN run r ON r.id = e.run_id ORDER BY 1, 2, 3;
+        SELECT r.name, e.kind, e.step, e.detail FROM event e JOIN run r ON r.id = e.run_id WHERE e.kind <> 'peak_memory' ORDER BY 1, 2, 3;
         SELECT r.name, r.status, r.config_sha256, s.sha256, count(*) FROM run r JOIN split s ON s.id = r.split_id GROUP BY 1 ORDER BY 1"
 }
 works "the sweep of one process" sweep map.ini --jobs 2 --db whole.db
