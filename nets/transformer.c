@@ -170,22 +170,43 @@ static void gradient_plain(gk_model *m, const int32_t *cells, int n, double *los
 
 static int gradient(gk_model *m, const int32_t *cells, int n, bool plain, double *loss)
 {
+    m->ahead = false;
     if (plain || !m->fast || n > m->s.p * m->s.p)
         gradient_plain(m, cells, n, loss);
     else
-        tf_fast_gradient(m, cells, n, loss);
+        tf_fast_gradient(m, cells, n, loss, NULL);
+    return GK_OK;
+}
+
+static int gradient_ahead(gk_model *m, const int32_t *cells, int n, bool plain, double *loss)
+{
+    if (!m->ahead) return gradient(m, cells, n, plain, loss);
+    m->ahead = false;
+    *loss = m->ahead_loss;
     return GK_OK;
 }
 
 static int step(gk_model *m, double *train_loss)
 {
-    return net_epoch(&m->n, m, gradient, train_loss);
+    return net_epoch(&m->n, m, gradient_ahead, train_loss);
+}
+
+/* An evaluation between two full-batch steps begins with what the second of them does: forward over all training pairs. */
+static bool is_next_batch(const gk_model *m, const int32_t *cells, int n)
+{
+    const gk_split *split = m->n.split;
+    return cells == split->train && n == split->n_learn && n == m->n.batch;
 }
 
 static int score(gk_model *m, const int32_t *cells, int n, gk_score *out)
 {
     if (m->fast && n >= TF_MANY) {
-        tf_fast_score(m, cells, n, out);
+        const bool next = is_next_batch(m, cells, n);
+        if (next)
+            tf_fast_gradient(m, cells, n, &m->ahead_loss, out);
+        else
+            tf_fast_score(m, cells, n, out);
+        m->ahead = m->ahead || next;
         return GK_OK;
     }
     const int threads = m->n.threads;
@@ -316,6 +337,7 @@ static int tensors(gk_model *m, gk_tensor_set set, gk_tensor *out)
 
 static int loaded(gk_model *m, gk_tensor_set set, int64_t at)
 {
+    m->ahead = false;
     return net_loaded(&m->n, set, at);
 }
 

@@ -56,6 +56,9 @@ struct gk_model {
     tf_work *work;    /* [threads] */
     bool plain;       /* training takes the plain form; the fast one has no memory then */
     tf_fast *fast;    /* or NULL */
+    bool ahead;       /* n.g is the next step's gradient, and ahead_loss its loss: from scoring the batch, which is all of
+                         the training pairs */
+    double ahead_loss;
     int agop_samples; /* training pairs of the AGOP: all, or so many spread evenly over them in the order of cells */
 };
 

@@ -52,8 +52,8 @@ static void sort_cells(tf_fast *f, const int32_t *cells, int n, int p)
         for (int i = 0; i < f->count[place]; i++) f->sorted[to++] = f->at[place];
 }
 
-/* One team's pass over n sorted cells: gradient when `scale` is positive, else scores. */
-static void pass(const gk_model *m, int n, int thread, int threads, double scale)
+/* One team's pass over n sorted cells: gradient when `scale` is positive; scores when asked for. */
+static void pass(const gk_model *m, int n, int thread, int threads, double scale, bool score)
 {
     tf_fast *f = m->fast;
     tf_pairs *k = &f->pairs[thread];
@@ -62,19 +62,31 @@ static void pass(const gk_model *m, int n, int thread, int threads, double scale
     for (; tile < end; tile++) {
         const int here = net_rows(n, tile * TF_PAIRS, TF_PAIRS);
         tf_pairs_forward(m, k, f->sorted + tile * TF_PAIRS, here, scale > 0);
+        if (score) tf_logits_score(m, k, here);
         if (scale > 0) {
             k->loss += tf_logits_loss(m, k, here, scale);
             tf_pairs_backward(m, k);
-        } else {
-            tf_logits_score(m, k, here);
         }
     }
 }
 
-void tf_fast_gradient(const gk_model *m, const int32_t *cells, int n, double *loss)
+static void clear_scores(const gk_model *m)
+{
+    for (int t = 0; t < m->n.threads; t++) m->fast->pairs[t].score = (gk_score){0, 0, 0};
+}
+
+/* The threads' scores of n cells, in their order. */
+static void join_scores(const gk_model *m, int n, gk_score *out)
+{
+    *out = (gk_score){0, 0, 0};
+    for (int t = 0; t < m->n.threads; t++) net_score_add(out, &m->fast->pairs[t].score, n);
+}
+
+void tf_fast_gradient(const gk_model *m, const int32_t *cells, int n, double *loss, gk_score *score)
 {
     tf_fast *f = m->fast;
     const int threads = m->n.threads;
+    clear_scores(m);
     sort_cells(f, cells, n, m->s.p);
 #pragma omp parallel num_threads(threads)
     {
@@ -82,20 +94,21 @@ void tf_fast_gradient(const gk_model *m, const int32_t *cells, int n, double *lo
         const uint64_t mode = net_flush_begin();
         tf_tables_forward(m, thread, threads, true);
         tf_pairs_clear(&f->pairs[thread], &m->s, &f->t);
-        pass(m, n, thread, threads, 1.0 / n);
+        pass(m, n, thread, threads, 1.0 / n, score != NULL);
 #pragma omp barrier
         tf_tables_backward(m, thread, threads);
         net_flush_end(mode);
     }
     *loss = 0;
     for (int t = 0; t < threads; t++) *loss += f->pairs[t].loss / n;
+    if (score) join_scores(m, n, score);
 }
 
 void tf_fast_score(const gk_model *m, const int32_t *cells, int n, gk_score *out)
 {
     tf_fast *f = m->fast;
     const int threads = m->n.threads, most = m->s.p * m->s.p;
-    for (int t = 0; t < threads; t++) f->pairs[t].score = (gk_score){0, 0, 0};
+    clear_scores(m);
     for (int from = 0; from < n; from += most) {
         const int here = net_rows(n, from, most);
         sort_cells(f, cells + from, here, m->s.p);
@@ -104,12 +117,11 @@ void tf_fast_score(const gk_model *m, const int32_t *cells, int n, gk_score *out
             const int thread = omp_get_thread_num();
             const uint64_t mode = net_flush_begin();
             if (from == 0) tf_tables_forward(m, thread, threads, false);
-            pass(m, here, thread, threads, 0);
+            pass(m, here, thread, threads, 0, true);
             net_flush_end(mode);
         }
     }
-    *out = (gk_score){0, 0, 0};
-    for (int t = 0; t < threads; t++) net_score_add(out, &f->pairs[t].score, n);
+    join_scores(m, n, out);
 }
 
 void tf_fast_predict(const gk_model *m, const int32_t *cells, int n, double *out)

@@ -215,6 +215,47 @@ static void same_threads_same_bits(void **state)
     }
 }
 
+/* Scoring the training pairs is half of the next step; what comes in between must not be lost for that. */
+static void scores_between_steps_leave_the_bits(void **state)
+{
+    (void)state;
+    const gk_method *method = nets_lab_method("transformer", GK_F32);
+    nets_lab alone, scored;
+    nets_lab_open(&alone, method, 31, 0.5, 4, TRANSFORMER);
+    nets_lab_open(&scored, method, 31, 0.5, 4, TRANSFORMER);
+    const gk_split *split = &scored.split;
+    const size_t size = (size_t)split->n_train * sizeof *split->train;
+    int32_t *same = gk_alloc(1, size);
+    assert_non_null(same);
+    memcpy(same, split->train, size);
+    gk_score first, again, other;
+    double loss, ahead;
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(method->score(scored.model, split->train, split->n_train, &first), GK_OK);
+        assert_int_equal(method->score(scored.model, split->test, split->n_test, &other), GK_OK);
+        assert_int_equal(method->score(scored.model, same, split->n_train, &again), GK_OK);
+        assert_memory_equal(&first, &again, sizeof first);
+        assert_int_equal(method->step(scored.model, &ahead), GK_OK);
+        assert_int_equal(method->step(alone.model, &loss), GK_OK);
+        assert_true(loss == ahead);
+    }
+    assert_same_bits(&alone, &scored);
+    assert_int_equal(method->score(scored.model, split->train, split->n_train, &first), GK_OK);
+    assert_int_equal(method->gradient(scored.model, split->test, split->n_test, false, &loss), GK_OK);
+    steps(&scored, 1); /* not with the gradient of other pairs */
+    steps(&alone, 1);
+    assert_same_bits(&alone, &scored);
+    steps(&alone, 2);
+    assert_int_equal(method->score(scored.model, split->train, split->n_train, &first), GK_OK);
+    carry(&scored, &alone, GK_STATE, 6);
+    steps(&scored, 1); /* nor with that of other weights */
+    steps(&alone, 1);
+    assert_same_bits(&alone, &scored);
+    free(same);
+    nets_lab_close(&alone);
+    nets_lab_close(&scored);
+}
+
 static void a_loss_that_is_not_finite_ends_the_run(void **state)
 {
     (void)state;
@@ -341,7 +382,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(resume_goes_on_to_the_same_bits), cmocka_unit_test(instruction_sets_and_threads_agree),
         cmocka_unit_test(fast_form_equals_plain_form),     cmocka_unit_test(fast_epochs_equal_plain_epochs),
-        cmocka_unit_test(same_threads_same_bits),          cmocka_unit_test(a_loss_that_is_not_finite_ends_the_run),
+        cmocka_unit_test(same_threads_same_bits),          cmocka_unit_test(scores_between_steps_leave_the_bits),
+        cmocka_unit_test(a_loss_that_is_not_finite_ends_the_run),
         cmocka_unit_test(looks_inside_are_consistent),     cmocka_unit_test(a_removed_head_is_a_zero_head),
         cmocka_unit_test(odd_heads_are_refused),           cmocka_unit_test(the_mlp_groks),
     };
