@@ -112,4 +112,9 @@ void *gk_pool_take(gk_pool *pool, size_t count, size_t item);
 int gk_pool_alloc(gk_pool *pool);
 void gk_pool_free(gk_pool *pool);
 
+/* The most memory, in bytes, that was resident since the last reset; without one, or where the system knows none, since the
+ * process began. */
+int64_t gk_peak_memory(void);
+void gk_peak_memory_reset(void);
+
 #endif

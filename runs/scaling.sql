@@ -1,5 +1,4 @@
 -- Where does the transition lie, how long does an iteration take with the measures between, and how much memory, as p grows?
--- (memory is the most that the process had held when the run ended, so runs of one process come in ascending p)
 SELECT p, status, step AS iterations, grokked_step AS transition, round(test_accuracy, 4) AS test_accuracy,
        round(wall_seconds / step, 3) AS seconds_an_iteration,
        (SELECT round(detail / 1e6) FROM event e WHERE e.run_id = run_summary.run_id AND kind = 'peak_memory') AS megabytes

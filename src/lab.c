@@ -17,7 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 /* Seconds between the transactions that bring new metrics and a heartbeat to readers. */
@@ -214,14 +213,12 @@ static int train_recorded(gk_store *store, int64_t run, lab_run *r)
     return code;
 }
 
-/* The most memory, in bytes, that this process has held so far. Not a metric: those are the model's, and the same on every
- * machine and after every resume. */
+/* The most memory, in bytes, that the process held during the run or, after a resume, since that. Not a metric: those
+ * are the model's, and the same on every machine and after every resume. */
 static int put_peak_memory(gk_store *store, int64_t run, int64_t step)
 {
-    struct rusage usage;
     char text[24];
-    getrusage(RUSAGE_SELF, &usage);
-    snprintf(text, sizeof text, "%" PRId64, (int64_t)usage.ru_maxrss * 1024);
+    snprintf(text, sizeof text, "%" PRId64, gk_peak_memory());
     return gk_store_put_event(store, run, "peak_memory", step, text);
 }
 
@@ -268,6 +265,7 @@ int gk_lab_train(gk_store *store, const char *method, const gk_config *given, co
     gk_split split;
     int64_t split_id;
     *run = -1;
+    gk_peak_memory_reset();
     int code = gk_config_copy(&config, given);
     if (code != GK_OK) return code;
     if ((code = settle_config(&config, method)) != GK_OK) goto free_config;
@@ -313,6 +311,7 @@ int gk_lab_resume(gk_store *store, int64_t run, const gk_lab_hooks *hooks)
     gk_run_row row;
     gk_revived back = {0};
     lab_run r = {.state = GK_TRAIN_START, .hooks = hooks};
+    gk_peak_memory_reset();
     int code = gk_store_get_run(store, run, &row);
     if (code != GK_OK) return code;
     if ((code = check_idle(&row)) != GK_OK || (code = gk_revive_fresh(store, &row, &back)) != GK_OK) goto free_row;

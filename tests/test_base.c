@@ -12,6 +12,7 @@
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -389,6 +390,29 @@ static void test_seconds(void **state)
     assert_true(taken >= 0.02 && taken < 20);
 }
 
+/* Holds `bytes` resident for a moment; not through malloc, which may keep them. */
+static void hold(size_t bytes)
+{
+    void *block = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_ptr_not_equal(block, MAP_FAILED);
+    memset(block, 1, bytes);
+    munmap(block, bytes);
+}
+
+static void test_peak_memory(void **state)
+{
+    (void)state;
+    enum { MB = 1 << 20 };
+    const int64_t before = gk_peak_memory();
+    assert_true(before > MB);
+    hold((size_t)before + 64 * MB);
+    const int64_t with = gk_peak_memory();
+    assert_true(with > before + 60 * MB);
+    if (access("/proc/self/clear_refs", W_OK) != 0) skip();
+    gk_peak_memory_reset();
+    assert_true(gk_peak_memory() < with - 32 * MB);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -407,6 +431,7 @@ int main(void)
         cmocka_unit_test(test_shuffle),
         cmocka_unit_test(test_file),
         cmocka_unit_test(test_seconds),
+        cmocka_unit_test(test_peak_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
