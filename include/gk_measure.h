@@ -71,6 +71,18 @@ int gk_probe_give_feature(gk_probe *probe, const char *kind, const double *data,
  * method has neither. */
 const char *gk_probe_structural_kind(const gk_probe *probe);
 
+/* ---- snapshots: what the families that need a reference ask of a probe, kept when its model moves on. Such a family asks
+ * for nothing else: for L, W_L and the structural matrix, and what follows from them. ---- */
+
+typedef struct gk_snapshot gk_snapshot;
+
+/* *out is NULL, and nothing was computed for it, where it might take more than `room` bytes. */
+int gk_probe_snapshot(gk_probe *probe, size_t room, gk_snapshot **out);
+size_t gk_snapshot_size(const gk_snapshot *snapshot); /* bytes */
+/* Until it is renewed the probe, of the same run, answers to these families as it did when the snapshot was taken. */
+int gk_probe_recall(gk_probe *probe, const gk_snapshot *snapshot);
+void gk_snapshot_free(gk_snapshot *snapshot); /* accepts NULL */
+
 /* Emits through `sink->matrix` the matrices kept by default, where they exist: agop, sqrt_agop (not of a machine with a
  * metric: there it is the next metric), nfm, metric. */
 int gk_measure_matrices(gk_probe *probe, const gk_sink *sink);

@@ -66,6 +66,8 @@ typedef struct gk_method {
     int (*tensors)(gk_model *m, gk_tensor_set set, gk_tensor *out);
     /* Tells the model that its tensors of `set` were overwritten and that it now stands after `step` steps. */
     int (*loaded)(gk_model *m, gk_tensor_set set, int64_t step);
+    /* Would the model's weights, loaded into a fresh one, predict to the same bits? NULL: always. */
+    bool (*from_weights)(gk_model *m);
     /* NULL-terminated kinds of feature matrices that `feature` can give, e.g. agop, nfm, metric. */
     const char *const *feature_kinds;
     /* One feature matrix, out [n, n] with n = feature_size(kind). Raw matrices only: sqrt_agop is made by the measures. */

@@ -415,6 +415,12 @@ static int rfm_loaded(gk_model *m, gk_tensor_set set, int64_t step)
     return m->fallen_back[0] ? fall_back(m) : GK_OK;
 }
 
+/* A loaded model predicts with the solver that was chosen. */
+static bool rfm_from_weights(gk_model *m)
+{
+    return !m->fallen_back[0];
+}
+
 static int rfm_feature_size(gk_model *m, const char *kind)
 {
     (void)kind;
@@ -468,6 +474,7 @@ static const gk_method rfm_method = {
     .outputs = rfm_outputs,
     .tensors = rfm_tensors,
     .loaded = rfm_loaded,
+    .from_weights = rfm_from_weights,
     .feature_kinds = rfm_kinds,
     .feature = rfm_feature,
     .feature_size = rfm_feature_size,

@@ -29,11 +29,13 @@ typedef struct lab_run {
     const gk_split *split;
     gk_recorder *recorder;
     gk_probe *probe;
+    gk_recall recall;
     gk_train_state state;
     const gk_lab_hooks *hooks;
     gk_keep keep;         /* what of all this stays */
     bool last;            /* the loop stands at its last step */
-    int64_t measure_step; /* of the measures that are on their way through the sink */
+    int64_t measure_step; /* of the measures that are on their way through the sink, and of what the probe looks at; -1: none */
+    int64_t kept;         /* the last checkpoint of weights from which the model could be brought back as it is; -1: none */
     double flushed;       /* seconds of this process at the last transaction */
     double seconds, told; /* trained by this process; of these, already in the run's wall_seconds */
 } lab_run;
@@ -78,12 +80,18 @@ static int sink_event(void *context, const char *kind, const char *detail)
     return gk_recorder_event(r->recorder, r->measure_step, kind, detail);
 }
 
+/* The probe looks at the model as it stands. */
+static void look(lab_run *r, int64_t step)
+{
+    if (r->measure_step != step) gk_probe_renew(r->probe);
+    r->measure_step = step;
+}
+
 /* All measures that the settings ask for, of the model as it stands; its matrices where they stay. */
 static int measure_now(lab_run *r, int64_t step)
 {
     const gk_sink sink = {.context = r, .value = sink_value, .matrix = sink_matrix, .event = sink_event};
-    r->measure_step = step;
-    gk_probe_renew(r->probe);
+    look(r, step);
     for (const gk_measure *const *m = gk_measures; *m; m++) {
         if (!gk_registry_measures(r->config, *m) || (*m)->needs_reference) continue;
         int code = (*m)->compute(r->probe, NULL, &sink);
@@ -115,13 +123,23 @@ static int put_checkpoint(lab_run *r, int64_t step, gk_tensor_set set)
     return gk_recorder_checkpoint(r->recorder, step, set == GK_STATE ? "state" : "weights", tensors, n, meta);
 }
 
+/* Weights that stay, and what the measures that wait for the final model will ask of this one. */
+static int put_weights(lab_run *r, int64_t step)
+{
+    const int code = put_checkpoint(r, step, GK_WEIGHTS);
+    if (code != GK_OK || (r->method->from_weights && !r->method->from_weights(r->model))) return code;
+    r->kept = step;
+    look(r, step);
+    return gk_recall_keep(&r->recall, step, r->probe);
+}
+
 static int on_checkpoint(void *context, int64_t step, gk_model *model, bool keep)
 {
     lab_run *r = context;
     (void)model;
     const bool all = r->keep.mode == GK_KEEP_ALL;
     int code = GK_OK;
-    if (keep && (all || (r->last && r->keep.mode == GK_KEEP_EVENTS))) code = put_checkpoint(r, step, GK_WEIGHTS);
+    if (keep && (all || (r->last && r->keep.mode == GK_KEEP_EVENTS))) code = put_weights(r, step);
     if (code != GK_OK || (r->last && !all) || (keep && !gk_keep_state_due(&r->keep, r->seconds))) return code;
     if ((code = gk_keep_settle(&r->keep)) != GK_OK) return code;
     if ((code = put_checkpoint(r, step, GK_STATE)) != GK_OK) return code;
@@ -137,7 +155,7 @@ static int on_moment(void *context, int64_t step, const char *kind, const char *
     if (code != GK_OK || r->keep.mode != GK_KEEP_EVENTS || step < 0) return code;
     gk_keep_step(&r->keep);
     code = measure_now(r, step);
-    return code == GK_OK ? put_checkpoint(r, step, GK_WEIGHTS) : code;
+    return code == GK_OK ? put_weights(r, step) : code;
 }
 
 static int on_progress(void *context, const gk_progress *now)
@@ -186,13 +204,13 @@ static int measure_final(lab_run *r)
     return code;
 }
 
-/* Trains a model that stands at r->state and closes the run's row with what came of it. */
+/* Trains a model that stands at r->state, as far as it goes. */
 static int train_recorded(gk_store *store, int64_t run, lab_run *r)
 {
     const gk_train_hooks hooks = {r, on_metric, on_moment, on_measure, on_checkpoint, on_progress, on_stop};
     gk_blas_threads(1); /* methods thread over batch blocks and classes; two pools of threads would clash */
-    int code = gk_probe_new(&r->probe, r->method, r->model, r->split, r->config);
-    if (code == GK_OK) code = gk_recorder_start(&r->recorder, store, run);
+    r->measure_step = r->kept = -1;
+    int code = gk_recorder_start(&r->recorder, store, run);
     if (code == GK_OK) {
         r->keep = (gk_keep){.mode = gk_keep_mode_of(r->config), .recorder = r->recorder, .step = -1};
         code = gk_train(r->method, r->model, r->config, r->split, &hooks, &r->state);
@@ -208,8 +226,6 @@ static int train_recorded(gk_store *store, int64_t run, lab_run *r)
         else if (reason) gk_error(code, "%s", reason);
         free(reason);
     }
-    gk_probe_free(r->probe);
-    r->probe = NULL;
     return code;
 }
 
@@ -222,16 +238,28 @@ static int put_peak_memory(gk_store *store, int64_t run, int64_t step)
     return gk_store_put_event(store, run, "peak_memory", step, text);
 }
 
-/* Trains, and once the model is gone measures what refers to the final one: that can be done only on the checkpoints. */
+/* What refers to the final model, on all checkpoints; those that are not in memory are loaded into this model. */
+static int measure_checkpoints(gk_store *store, int64_t run, const lab_run *r)
+{
+    gk_subject subject = {.method = r->method, .model = r->model, .config = r->config, .probe = r->probe, .recall = &r->recall,
+                          .at = r->kept == r->measure_step ? r->kept : -1};
+    return gk_remeasure_reference(store, run, &subject);
+}
+
+/* Trains, measures what had to wait for the final model, and closes the run's row with what came of it. */
 static int train_and_close(gk_store *store, int64_t run, lab_run *r)
 {
 #ifdef __GLIBC__
     mallopt(M_MMAP_THRESHOLD, 1 << 20); /* so that freed pieces go back and do not add to what comes next */
 #endif
-    int code = train_recorded(store, run, r);
+    int code = gk_probe_new(&r->probe, r->method, r->model, r->split, r->config);
+    if (code == GK_OK) code = train_recorded(store, run, r);
+    if (code == GK_OK && r->keep.mode != GK_KEEP_FINAL) code = measure_checkpoints(store, run, r);
+    gk_recall_free(&r->recall);
+    gk_probe_free(r->probe);
+    r->probe = NULL;
     r->method->free(r->model);
     r->model = NULL;
-    if (code == GK_OK && r->keep.mode != GK_KEEP_FINAL) code = gk_remeasure_reference(store, run);
     if (code == GK_OK && r->keep.mode != GK_KEEP_ALL) code = gk_store_drop_state(store, run);
     if (code == GK_OK) code = put_peak_memory(store, run, r->state.step);
     char *reason = code == GK_OK ? NULL : gk_text("%s", gk_error_text());
@@ -309,13 +337,13 @@ static int check_idle(const gk_run_row *row)
 int gk_lab_resume(gk_store *store, int64_t run, const gk_lab_hooks *hooks)
 {
     gk_run_row row;
-    gk_revived back = {0};
+    gk_revived back = {.step = -1};
     lab_run r = {.state = GK_TRAIN_START, .hooks = hooks};
     gk_peak_memory_reset();
     int code = gk_store_get_run(store, run, &row);
     if (code != GK_OK) return code;
     if ((code = check_idle(&row)) != GK_OK || (code = gk_revive_fresh(store, &row, &back)) != GK_OK) goto free_row;
-    code = gk_revive_load(store, run, GK_STATE, -1, &back, &r.state);
+    code = gk_revive_load(store, run, GK_STATE, &back.step, back.method, back.model, &r.state);
     if (code == GK_NOTFOUND) { /* killed before its first checkpoint: from the start */
         const char *init_file = gk_config_text(&back.config, "init_file");
         code = init_file[0] ? gk_revive_init_file(back.method, back.model, init_file) : GK_OK;

@@ -18,16 +18,34 @@ typedef struct wanted {
     const char *const *only;
     const gk_config *config; /* of the run: its `measures` join the default families; NULL for none */
     gk_key_rule rule; /* for the key frequencies */
-    int64_t step;     /* of the last checkpoint to measure; -1: all */
     bool waiting;     /* by default, and waiting for the reference */
 } wanted;
 
+/* The run's weights checkpoints, by step; first .. end-1 are to be measured. */
+typedef struct checkpoint_list {
+    int64_t *steps;
+    bool *bare; /* the default matrices are not stored at that step */
+    size_t n, room, first, end;
+} checkpoint_list;
+
+enum { FAMILIES_MAX = 64 };
+
+typedef struct family_cost {
+    double seconds;
+    int values;
+} family_cost;
+
 typedef struct remeasure {
-    gk_recorder *recorder;
+    gk_store *store;
+    int64_t run;
     const wanted *wanted;
-    const gk_measure *family;
+    const checkpoint_list *list;
+    gk_subject *subject;
+    gk_recorder *recorder;
+    const gk_measure *family; /* on its way through the sink, as are: */
     int64_t step;
     int values;
+    family_cost cost[FAMILIES_MAX];
 } remeasure;
 
 /* Is `name` in the list? A name such as excluded_loss_k<freq>, on either side, is all that it announces. */
@@ -78,12 +96,6 @@ static int put_event(void *context, const char *kind, const char *detail)
     return gk_recorder_event(r->recorder, r->step, kind, detail);
 }
 
-typedef struct checkpoint_list {
-    int64_t *steps;
-    bool *bare; /* the default matrices are not stored at that step */
-    size_t n, room;
-} checkpoint_list;
-
 static int take_step(void *context, int columns, const char *const *names, const gk_cell *cells)
 {
     checkpoint_list *l = context;
@@ -101,7 +113,14 @@ static int take_step(void *context, int columns, const char *const *names, const
     }
     l->steps[l->n] = cells[0].integer;
     l->bare[l->n++] = cells[1].integer != 0;
+    l->end = l->n;
     return GK_OK;
+}
+
+static void free_list(checkpoint_list *l)
+{
+    free(l->steps);
+    free(l->bare);
 }
 
 static int list_checkpoints(gk_store *store, int64_t run, checkpoint_list *out)
@@ -115,15 +134,8 @@ static int list_checkpoints(gk_store *store, int64_t run, checkpoint_list *out)
                           params, take_step, out);
 }
 
-enum { FAMILIES_MAX = 64 };
-
-typedef struct family_cost {
-    double seconds;
-    int values;
-} family_cost;
-
 /* All wanted families on the model as it stands. */
-static int measure_step(remeasure *r, gk_probe *probe, const gk_reference *reference, bool matrices, family_cost *cost)
+static int measure_step(remeasure *r, gk_probe *probe, const gk_reference *reference, bool matrices)
 {
     const gk_sink sink = {r, put_value, put_matrix, put_event, is_wanted};
     for (int i = 0; gk_measures[i] && i < FAMILIES_MAX; i++) {
@@ -133,8 +145,8 @@ static int measure_step(remeasure *r, gk_probe *probe, const gk_reference *refer
         r->values = 0;
         int code = r->family->compute(probe, reference, &sink);
         if (code != GK_OK) return code;
-        cost[i].seconds += gk_seconds() - start;
-        cost[i].values += r->values;
+        r->cost[i].seconds += gk_seconds() - start;
+        r->cost[i].values += r->values;
     }
     return matrices ? gk_measure_matrices(probe, &sink) : GK_OK;
 }
@@ -165,75 +177,100 @@ static int give_stored(gk_store *store, int64_t run, int64_t step, gk_probe *pro
     return code;
 }
 
-static int remeasure_run(gk_store *store, int64_t run, wanted *w, gk_measured_fn *report, void *context)
+/* Lets the probe look at checkpoint i: as it stands, as training left it in memory, or as it is stored. */
+static int look_at(remeasure *r, size_t i)
 {
-    checkpoint_list list = {0};
-    gk_revived back;
-    gk_probe *probe = NULL;
-    gk_reference reference = {0};
-    remeasure r = {.wanted = w};
-    family_cost cost[FAMILIES_MAX] = {{0}};
-    gk_blas_threads(1); /* the methods thread by themselves; two pools of threads would clash */
-    int code = list_checkpoints(store, run, &list);
-    if (code != GK_OK) goto free_list;
-    if (list.n == 0) {
-        code = w->waiting ? GK_OK : gk_error(GK_NOTFOUND, "run %" PRId64 " has no weights checkpoint to measure", run);
-        goto free_list;
+    gk_subject *s = r->subject;
+    int64_t step = r->list->steps[i];
+    if (s->at == step) return GK_OK;
+    const gk_snapshot *snapshot = s->recall ? gk_recall_find(s->recall, step) : NULL;
+    s->at = -1;
+    int code;
+    if (snapshot) {
+        code = gk_probe_recall(s->probe, snapshot);
+    } else {
+        gk_probe_rest(s->probe);
+        code = gk_revive_load(r->store, r->run, GK_WEIGHTS, &step, s->method, s->model, NULL);
+        if (code == GK_OK && r->wanted->waiting && !r->list->bare[i]) code = give_stored(r->store, r->run, step, s->probe);
     }
-    size_t first = 0, end = list.n;
-    while (w->step >= 0 && end > 0 && list.steps[end - 1] > w->step) end--;
-    if (end == 0) {
-        code = gk_error(GK_NOTFOUND,
-                        "run %" PRId64 " has no weights checkpoint at or before step %" PRId64
-                        "; the first is of step %" PRId64,
-                        run, w->step, list.steps[0]);
-        goto free_list;
-    }
-    if (w->step >= 0) first = end - 1;
-    if ((code = gk_lab_revive(store, run, -1, &back)) != GK_OK) goto free_list;
-    w->config = &back.config;
-    if ((code = gk_probe_new(&probe, back.method, back.model, &back.split, &back.config)) != GK_OK) goto free_back;
-    if ((code = gk_reference_of(probe, w->rule, &reference)) != GK_OK) goto free_probe;
-    /* Nothing is committed, so the recorder does not touch the store, before all checkpoints are read. */
-    if ((code = gk_recorder_start(&r.recorder, store, run)) != GK_OK) goto free_probe;
-    for (size_t i = end; code == GK_OK && i-- > first;) {
-        r.step = list.steps[i];
-        if (i + 1 < list.n) { /* the last one is here already, with what the reference asked of it */
-            gk_probe_rest(probe);
-            if ((code = gk_revive_load(store, run, GK_WEIGHTS, r.step, &back, NULL)) != GK_OK) break;
-        }
-        if (w->waiting && !list.bare[i] && (code = give_stored(store, run, r.step, probe)) != GK_OK) break;
-        code = measure_step(&r, probe, &reference, list.bare[i] && !w->waiting && !w->only, cost);
-    }
-    r.step = list.steps[list.n - 1];
-    if (code == GK_OK && reference.n_key > 0) code = put_key_frequencies(&r, probe, &reference);
-    if (code == GK_OK) code = gk_recorder_commit(r.recorder);
-    const int written = gk_recorder_finish(r.recorder);
-    if (code == GK_OK) code = written;
-    if (code == GK_OK) code = gk_describe_metrics(store);
-    if (code == GK_OK) code = gk_phases_record(store, run);
-    for (int i = 0; code == GK_OK && report && gk_measures[i] && i < FAMILIES_MAX; i++)
-        if (want_family(w, gk_measures[i])) report(context, gk_measures[i]->family, cost[i].seconds, cost[i].values);
-free_probe:
-    gk_reference_free(&reference);
-    gk_probe_free(probe);
-free_back:
-    gk_revived_free(&back);
-free_list:
-    free(list.steps);
-    free(list.bare);
+    if (code == GK_OK) s->at = step;
     return code;
 }
 
-int gk_remeasure_reference(gk_store *store, int64_t run)
+/* Measures the chosen part of the list; the reference is the last of all checkpoints. */
+static int remeasure_run(remeasure *r)
 {
-    wanted w = {.waiting = true, .step = -1};
-    return remeasure_run(store, run, &w, NULL, NULL);
+    const checkpoint_list *list = r->list;
+    const wanted *w = r->wanted;
+    gk_probe *probe = r->subject->probe;
+    gk_reference reference = {0};
+    gk_blas_threads(1); /* the methods thread by themselves; two pools of threads would clash */
+    int code = look_at(r, list->n - 1);
+    if (code == GK_OK) code = gk_reference_of(probe, w->rule, &reference);
+    /* Nothing is committed, so the recorder does not touch the store, before all checkpoints are read. */
+    if (code == GK_OK) code = gk_recorder_start(&r->recorder, r->store, r->run);
+    if (code != GK_OK) goto free_reference;
+    for (size_t i = list->end; code == GK_OK && i-- > list->first;) {
+        r->step = list->steps[i];
+        code = look_at(r, i);
+        if (code == GK_OK) code = measure_step(r, probe, &reference, list->bare[i] && !w->waiting && !w->only);
+    }
+    r->step = list->steps[list->n - 1];
+    if (code == GK_OK && reference.n_key > 0) code = put_key_frequencies(r, probe, &reference);
+    if (code == GK_OK) code = gk_recorder_commit(r->recorder);
+    const int written = gk_recorder_finish(r->recorder);
+    if (code == GK_OK) code = written;
+    if (code == GK_OK) code = gk_describe_metrics(r->store);
+    if (code == GK_OK) code = gk_phases_record(r->store, r->run);
+free_reference:
+    gk_reference_free(&reference);
+    return code;
+}
+
+int gk_remeasure_reference(gk_store *store, int64_t run, gk_subject *subject)
+{
+    const wanted w = {.waiting = true, .config = subject->config};
+    checkpoint_list list = {0};
+    remeasure r = {.store = store, .run = run, .wanted = &w, .list = &list, .subject = subject};
+    int code = list_checkpoints(store, run, &list);
+    if (code == GK_OK && list.n > 0) code = remeasure_run(&r);
+    free_list(&list);
+    return code;
+}
+
+/* The checkpoints that are asked for: all, or the last at or before a step. */
+static int choose(checkpoint_list *list, int64_t run, int64_t step)
+{
+    if (list->n == 0) return gk_error(GK_NOTFOUND, "run %" PRId64 " has no weights checkpoint to measure", run);
+    if (step < 0) return GK_OK;
+    while (list->end > 0 && list->steps[list->end - 1] > step) list->end--;
+    list->first = list->end - 1;
+    if (list->end > 0) return GK_OK;
+    return gk_error(GK_NOTFOUND,
+                    "run %" PRId64 " has no weights checkpoint at or before step %" PRId64 "; the first is of step %" PRId64,
+                    run, step, list->steps[0]);
+}
+
+static int measure_revived(remeasure *r, wanted *w, gk_measured_fn *report, void *context)
+{
+    gk_revived back;
+    int code = gk_lab_revive(r->store, r->run, -1, &back);
+    if (code != GK_OK) return code;
+    w->config = &back.config;
+    gk_subject s = {.method = back.method, .model = back.model, .config = &back.config, .at = back.step};
+    r->subject = &s;
+    code = gk_probe_new(&s.probe, back.method, back.model, &back.split, &back.config);
+    if (code == GK_OK) code = remeasure_run(r);
+    for (int i = 0; code == GK_OK && report && gk_measures[i] && i < FAMILIES_MAX; i++)
+        if (want_family(w, gk_measures[i])) report(context, gk_measures[i]->family, r->cost[i].seconds, r->cost[i].values);
+    gk_probe_free(s.probe);
+    gk_revived_free(&back);
+    return code;
 }
 
 int gk_lab_measure(gk_store *store, int64_t run, gk_measuring what, gk_measured_fn *report, void *context)
 {
-    wanted w = {.only = what.only, .rule = what.rule, .step = what.step};
+    wanted w = {.only = what.only, .rule = what.rule};
     for (const char *const *name = what.only; name && *name; name++) {
         const char *const one[] = {*name, NULL};
         const wanted asked = {.only = one};
@@ -241,5 +278,11 @@ int gk_lab_measure(gk_store *store, int64_t run, gk_measuring what, gk_measured_
         for (const gk_measure *const *m = gk_measures; *m; m++) known = known || want_family(&asked, *m);
         if (!known) return gk_error(GK_USAGE, "unknown measure '%s'; `groklab measure --list` names them", *name);
     }
-    return remeasure_run(store, run, &w, report, context);
+    checkpoint_list list = {0};
+    remeasure r = {.store = store, .run = run, .wanted = &w, .list = &list};
+    int code = list_checkpoints(store, run, &list);
+    if (code == GK_OK) code = choose(&list, run, what.step);
+    if (code == GK_OK) code = measure_revived(&r, &w, report, context);
+    free_list(&list);
+    return code;
 }

@@ -80,14 +80,14 @@ void gk_revived_free(gk_revived *r)
     r->method = NULL;
 }
 
-int gk_revive_load(gk_store *store, int64_t run, gk_tensor_set set, int64_t step, gk_revived *r,
-                           gk_train_state *state)
+int gk_revive_load(gk_store *store, int64_t run, gk_tensor_set set, int64_t *step, const gk_method *method, gk_model *model,
+                   gk_train_state *state)
 {
     unsigned char *raw;
     size_t size;
-    int code = gk_store_get_checkpoint(store, run, step, set == GK_STATE ? "state" : "weights", &raw, &size, &r->step);
+    int code = gk_store_get_checkpoint(store, run, *step, set == GK_STATE ? "state" : "weights", &raw, &size, step);
     if (code != GK_OK) return code;
-    code = load_tensors(r->method, r->model, set, raw, size, r->step);
+    code = load_tensors(method, model, set, raw, size, *step);
     if (state) {
         int64_t *const slots[] = {&state->memorised, &state->grokked, &state->held_since};
         static const char *const keys[] = {"memorised", "grokked", "held_since"};
@@ -96,7 +96,7 @@ int gk_revive_load(gk_store *store, int64_t run, gk_tensor_set set, int64_t step
             if (text) gk_text_int(text, slots[i]);
             free(text);
         }
-        state->step = r->step;
+        state->step = *step;
         state->fresh = false;
     }
     free(raw);
@@ -109,8 +109,11 @@ int gk_lab_revive(gk_store *store, int64_t run, int64_t step, gk_revived *out)
     gk_run_row row;
     int code = gk_store_get_run(store, run, &row);
     if (code != GK_OK) return code;
-    if ((code = gk_revive_fresh(store, &row, out)) == GK_OK && (code = gk_revive_load(store, run, GK_WEIGHTS, step, out, NULL)) != GK_OK)
-        gk_revived_free(out);
+    if ((code = gk_revive_fresh(store, &row, out)) == GK_OK) {
+        out->step = step;
+        code = gk_revive_load(store, run, GK_WEIGHTS, &out->step, out->method, out->model, NULL);
+        if (code != GK_OK) gk_revived_free(out);
+    }
     gk_run_row_free(&row);
     return code;
 }

@@ -13,8 +13,9 @@ int gk_revive_init_file(const gk_method *method, gk_model *model, const char *pa
 /* Settings, split and a fresh model of a stored run; to be freed with gk_revived_free. */
 int gk_revive_fresh(gk_store *store, const gk_run_row *row, gk_revived *out);
 
-/* Brings the checkpoint of a set (GK_WEIGHTS or GK_STATE) at `step` (-1: the last) into the model and r->step; what the
- * training loop remembered goes into `state` unless that is NULL. GK_NOTFOUND if there is none. */
-int gk_revive_load(gk_store *store, int64_t run, gk_tensor_set set, int64_t step, gk_revived *r, gk_train_state *state);
+/* Brings the checkpoint of a set (GK_WEIGHTS or GK_STATE) at *step (-1: the last, whose step it gets) into the model; what
+ * the training loop remembered goes into `state` unless that is NULL. GK_NOTFOUND if there is none. */
+int gk_revive_load(gk_store *store, int64_t run, gk_tensor_set set, int64_t *step, const gk_method *method, gk_model *model,
+                   gk_train_state *state);
 
 #endif

@@ -20,18 +20,12 @@ static double row_norm(const double *row, int n)
 static double *neuron_logit_spectrum(gk_probe *probe, int *width, double **gathered)
 {
     const gk_group *g = &probe->group;
-    *width = probe->method->width(probe->model);
-    const size_t columns = (size_t)*width, m = (size_t)g->m, p = (size_t)probe->p;
-    double *w = gk_probe_work(probe, 0, (p + 2 * m) * columns);
-    if (!w || probe->method->neuron_logit(probe->model, w) != GK_OK) return NULL;
-    *gathered = w + p * columns;
-    gk_group_transform(g, w, *width, g->class_of, *gathered, *gathered + m * columns);
-    return *gathered + m * columns;
-}
-
-static bool has_neurons(const gk_probe *probe)
-{
-    return probe->group.m > 0 && probe->method->width && probe->method->neuron_logit;
+    const double *w = gk_probe_neuron_logit(probe, width);
+    const size_t size = (size_t)g->m * (size_t)*width;
+    *gathered = w ? gk_probe_work(probe, 0, 2 * size) : NULL;
+    if (!*gathered) return NULL;
+    gk_group_transform(g, w, *width, g->class_of, *gathered, *gathered + size);
+    return *gathered + size;
 }
 
 /* ---- the token side: |W_E F_f| ---- */
@@ -77,7 +71,7 @@ static int compute_gini(gk_probe *probe, const gk_reference *reference, const gk
         if ((code = embed_norms(probe, norms)) != GK_OK) return code;
         code = gk_emit(sink, "gini_embed", gk_gini(norms, m));
     }
-    if (code != GK_OK || !has_neurons(probe)) return code;
+    if (code != GK_OK || !gk_probe_has_neurons(probe)) return code;
     const double *spectrum = neuron_logit_spectrum(probe, &width, &gathered);
     if (!spectrum) return GK_FAILED;
     for (int f = 0; f < m; f++) norms[f] = row_norm(spectrum + (size_t)f * (size_t)width, width);
@@ -174,7 +168,7 @@ static int compute_key(gk_probe *probe, const gk_reference *reference, const gk_
     output_norms(probe, &raw, &centred);
     code = gk_emit(sink, "logit_fve", explained / centred);
     if (code == GK_OK) code = gk_emit(sink, "logit_fve_raw", explained / raw);
-    return code == GK_OK && has_neurons(probe) ? emit_residual(probe, reference, sink) : code;
+    return code == GK_OK && gk_probe_has_neurons(probe) ? emit_residual(probe, reference, sink) : code;
 }
 
 const gk_measure gk_measure_key = {
@@ -222,7 +216,7 @@ int gk_measure_key_frequencies(gk_probe *probe, gk_key_rule rule, gk_reference *
     int code;
     reference->n_key = 0;
     if (m == 0) return GK_OK;
-    if (!has_neurons(probe)) rule = GK_KEYS_OUTPUTS;
+    if (!gk_probe_has_neurons(probe)) rule = GK_KEYS_OUTPUTS;
     reference->rule = rule;
     double *strength = gk_probe_work(probe, 1, (size_t)m / 2 + 1), largest = 0;
     if (!strength) return GK_FAILED;

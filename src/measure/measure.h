@@ -57,10 +57,11 @@ struct gk_probe {
     double *outputs;     /* L [n_cells,p], or NULL where the model keeps it: */
     const float *kept;   /* [p,p*p] borrowed, class by class */
     double *line;        /* [p] the row of it that was asked for last */
+    double *logit;       /* W_L [p,width] */
     double *sums;    /* S [m,p]: L summed over the kept cells of equal exponent sum */
     double *work[6]; /* families' own memory, by gk_probe_work */
     size_t work_size[6];
-    bool fresh_outputs, fresh_sums, fresh_scale;
+    bool fresh_outputs, fresh_logit, fresh_sums, fresh_scale;
     double scale;
     probe_feature features[PROBE_FEATURES];
     int n_features;
@@ -71,6 +72,13 @@ int gk_probe_outputs(gk_probe *probe);
 /* Row r of L, once that is known: [p], valid until the next call. A large L is read where the model keeps it and is never
  * there twice. */
 const double *gk_probe_row(gk_probe *probe, int r);
+/* Neurons whose effect on the outputs is a matrix W_L, over a group? */
+bool gk_probe_has_neurons(const gk_probe *probe);
+/* W_L [p,width], borrowed until the probe is renewed. NULL with an error line. */
+const double *gk_probe_neuron_logit(gk_probe *probe, int *width);
+/* Memory for L where the model does not keep it, or else for a row; and for W_L, NULL with an error line. */
+int gk_probe_take_outputs(gk_probe *probe);
+double *gk_probe_take_logit(gk_probe *probe);
 /* S [m,p]; the group must be defined. NULL with an error line. */
 const double *gk_probe_sums(gk_probe *probe);
 /* Root mean square over cells and classes of L after each cell's mean over the classes is removed. NaN on failure. */

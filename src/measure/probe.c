@@ -62,6 +62,7 @@ void gk_probe_free(gk_probe *probe)
     free_work(probe);
     free(probe->outputs);
     free(probe->line);
+    free(probe->logit);
     free(probe->sums);
     free(probe->row);
     gk_group_free(&probe->group);
@@ -70,7 +71,7 @@ void gk_probe_free(gk_probe *probe)
 
 void gk_probe_renew(gk_probe *probe)
 {
-    probe->fresh_outputs = probe->fresh_sums = probe->fresh_scale = false;
+    probe->fresh_outputs = probe->fresh_logit = probe->fresh_sums = probe->fresh_scale = false;
     for (int i = 0; i < probe->n_features; i++) probe->features[i].fresh = false;
 }
 
@@ -91,16 +92,22 @@ double *gk_probe_work(gk_probe *probe, int slot, size_t count)
     return probe->work[slot];
 }
 
+int gk_probe_take_outputs(gk_probe *probe)
+{
+    double **memory = probe->kept ? &probe->line : &probe->outputs;
+    if (!*memory) *memory = gk_alloc((probe->kept ? 1 : (size_t)probe->n_cells) * (size_t)probe->p, sizeof(double));
+    return *memory ? GK_OK : GK_FAILED;
+}
+
 int gk_probe_outputs(gk_probe *probe)
 {
     if (probe->fresh_outputs) return GK_OK;
     const gk_method *method = probe->method;
+    probe->kept = NULL;
     int code = method->outputs ? method->outputs(probe->model, &probe->kept) : GK_OK;
-    if (code != GK_OK) return code;
-    double **memory = probe->kept ? &probe->line : &probe->outputs;
-    if (!*memory) *memory = gk_alloc((probe->kept ? 1 : (size_t)probe->n_cells) * (size_t)probe->p, sizeof(double));
-    if (!*memory) return GK_FAILED;
-    if (!probe->kept) code = method->predict(probe->model, probe->cells, probe->n_cells, probe->outputs);
+    if (code == GK_OK) code = gk_probe_take_outputs(probe);
+    if (code == GK_OK && !probe->kept)
+        code = method->predict(probe->model, probe->cells, probe->n_cells, probe->outputs);
     probe->fresh_outputs = code == GK_OK;
     return code;
 }
@@ -113,6 +120,28 @@ const double *gk_probe_row(gk_probe *probe, int r)
     const float *from = probe->kept + probe->cells[r];
     for (size_t c = 0; c < p; c++) probe->line[c] = (double)from[c * p * p];
     return probe->line;
+}
+
+bool gk_probe_has_neurons(const gk_probe *probe)
+{
+    return probe->group.m > 0 && probe->method->width && probe->method->neuron_logit;
+}
+
+double *gk_probe_take_logit(gk_probe *probe)
+{
+    const size_t width = (size_t)probe->method->width(probe->model);
+    if (!probe->logit) probe->logit = gk_alloc((size_t)probe->p * width, sizeof *probe->logit);
+    return probe->logit;
+}
+
+const double *gk_probe_neuron_logit(gk_probe *probe, int *width)
+{
+    *width = probe->method->width(probe->model);
+    if (probe->fresh_logit) return probe->logit;
+    double *logit = gk_probe_take_logit(probe);
+    if (!logit || probe->method->neuron_logit(probe->model, logit) != GK_OK) return NULL;
+    probe->fresh_logit = true;
+    return logit;
 }
 
 GK_HOT static void add_row(double *restrict into, const double *restrict row, int n)

@@ -1,0 +1,143 @@
+/* snapshot.c: what the measures that wait for the final model ask of an earlier one, kept after it has moved on, so that
+ * nothing need be loaded and predicted again when a run ends. */
+#include "measure.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Numbers to be given back as they were: in float32 where that loses nothing, as of a network that computes in it. */
+typedef struct numbers {
+    bool single;
+    size_t n;
+    void *data; /* float or double [n]; NULL: none */
+} numbers;
+
+struct gk_snapshot {
+    size_t size;        /* bytes of all that follows */
+    numbers outputs;    /* L [n_cells,p], or [p,p p] class by class */
+    bool by_class;      /* that is how the model kept it */
+    numbers logit;      /* W_L [p,width] */
+    double *structural; /* [n,n] */
+    int n;
+};
+
+GK_HOT static bool narrows(const double *restrict x, size_t n)
+{
+    int lost = 0;
+#pragma omp simd reduction(| : lost)
+    for (size_t i = 0; i < n; i++) lost |= (double)(float)x[i] != x[i];
+    return !lost;
+}
+
+GK_HOT static void narrow(float *restrict out, const double *restrict x, size_t n)
+{
+#pragma omp simd
+    for (size_t i = 0; i < n; i++) out[i] = (float)x[i];
+}
+
+GK_HOT static void widen(double *restrict out, const float *restrict x, size_t n)
+{
+#pragma omp simd
+    for (size_t i = 0; i < n; i++) out[i] = (double)x[i];
+}
+
+static int copy(gk_snapshot *s, void **out, const void *data, size_t bytes)
+{
+    if (!(*out = gk_alloc(bytes, 1))) return GK_FAILED;
+    memcpy(*out, data, bytes);
+    s->size += bytes;
+    return GK_OK;
+}
+
+static int pack(gk_snapshot *s, numbers *out, const double *x, size_t n)
+{
+    *out = (numbers){.single = narrows(x, n), .n = n};
+    if (!out->single) return copy(s, &out->data, x, n * sizeof *x);
+    if (!(out->data = gk_alloc(n, sizeof(float)))) return GK_FAILED;
+    narrow(out->data, x, n);
+    s->size += n * sizeof(float);
+    return GK_OK;
+}
+
+static void unpack(double *out, const numbers *from)
+{
+    if (from->single) widen(out, from->data, from->n);
+    else memcpy(out, from->data, from->n * sizeof *out);
+}
+
+static int take_outputs(gk_snapshot *s, gk_probe *probe)
+{
+    const size_t p = (size_t)probe->p;
+    int code = gk_probe_outputs(probe);
+    if (code != GK_OK) return code;
+    s->by_class = probe->kept != NULL;
+    if (!s->by_class) return pack(s, &s->outputs, probe->outputs, (size_t)probe->n_cells * p);
+    s->outputs = (numbers){.single = true, .n = p * p * p};
+    return copy(s, &s->outputs.data, probe->kept, p * p * p * sizeof *probe->kept);
+}
+
+static int take_weights(gk_snapshot *s, gk_probe *probe)
+{
+    int width, code = GK_OK;
+    if (gk_probe_has_neurons(probe)) {
+        const double *logit = gk_probe_neuron_logit(probe, &width);
+        code = logit ? pack(s, &s->logit, logit, (size_t)probe->p * (size_t)width) : GK_FAILED;
+    }
+    if (code != GK_OK) return code;
+    const double *structural = gk_probe_structural(probe, &s->n);
+    if (!structural) return s->n < 0 ? GK_FAILED : GK_OK;
+    void *copied = NULL;
+    code = copy(s, &copied, structural, (size_t)s->n * (size_t)s->n * sizeof *structural);
+    s->structural = copied;
+    return code;
+}
+
+/* What a snapshot takes at most. */
+static size_t largest(const gk_probe *probe)
+{
+    const size_t p = (size_t)probe->p, width = gk_probe_has_neurons(probe) ? (size_t)probe->method->width(probe->model) : 0;
+    return (p * p * p + p * width + 4 * p * p) * sizeof(double);
+}
+
+int gk_probe_snapshot(gk_probe *probe, size_t room, gk_snapshot **out)
+{
+    *out = NULL;
+    if (largest(probe) > room) return GK_OK;
+    gk_snapshot *s = gk_calloc(1, sizeof *s);
+    int code = s ? take_outputs(s, probe) : GK_FAILED;
+    if (code == GK_OK) code = take_weights(s, probe);
+    if (code == GK_OK) *out = s;
+    else gk_snapshot_free(s);
+    return code;
+}
+
+size_t gk_snapshot_size(const gk_snapshot *s)
+{
+    return s->size;
+}
+
+int gk_probe_recall(gk_probe *probe, const gk_snapshot *s)
+{
+    gk_probe_renew(probe);
+    probe->kept = s->by_class ? s->outputs.data : NULL;
+    int code = gk_probe_take_outputs(probe);
+    if (code != GK_OK) return code;
+    if (!s->by_class) unpack(probe->outputs, &s->outputs);
+    probe->fresh_outputs = true;
+    if (s->logit.data) {
+        double *logit = gk_probe_take_logit(probe);
+        if (!logit) return GK_FAILED;
+        unpack(logit, &s->logit);
+        probe->fresh_logit = true;
+    }
+    return s->structural ? gk_probe_give_feature(probe, gk_probe_structural_kind(probe), s->structural, s->n) : GK_OK;
+}
+
+void gk_snapshot_free(gk_snapshot *s)
+{
+    if (!s) return;
+    free(s->outputs.data);
+    free(s->logit.data);
+    free(s->structural);
+    free(s);
+}
