@@ -198,6 +198,11 @@ reproduce: deps
 bench-peers: all
 	@PYTHON=$(PYTHON) tests/peers/bench.sh $(OUT)/groklab $(BENCH)
 
+# What the default measures add to a run of each method; BENCH='ROUNDS METHOD ...'.
+.PHONY: bench-measures
+bench-measures: $(OUT)/groklab $(OBJ)/tests/bench_measures
+	@$(OBJ)/tests/bench_measures $(OUT)/groklab $(BENCH)
+
 # ---- care of the tree ----
 clean:
 	rm -rf build

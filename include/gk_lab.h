@@ -16,6 +16,8 @@ const gk_method *gk_registry_method(const char *name, gk_dtype dtype);
 int gk_registry_config(gk_config *config, const char *method);
 /* Is this family computed during and after a run of these settings? The default ones and those of `measures`. */
 bool gk_registry_measures(const gk_config *config, const gk_measure *m);
+/* measures = none */
+bool gk_registry_measures_nothing(const gk_config *config);
 /* GK_USAGE, with the nearest name, where `measures` names a family that there is not. */
 int gk_registry_check_measures(const gk_config *config);
 /* Gives a split the second task that a config asks for, if it does; frees it on failure. */

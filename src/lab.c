@@ -91,6 +91,7 @@ static void look(lab_run *r, int64_t step)
 static int measure_now(lab_run *r, int64_t step)
 {
     const gk_sink sink = {.context = r, .value = sink_value, .matrix = sink_matrix, .event = sink_event};
+    if (gk_registry_measures_nothing(r->config)) return GK_OK;
     look(r, step);
     for (const gk_measure *const *m = gk_measures; *m; m++) {
         if (!gk_registry_measures(r->config, *m) || (*m)->needs_reference) continue;
@@ -127,7 +128,8 @@ static int put_checkpoint(lab_run *r, int64_t step, gk_tensor_set set)
 static int put_weights(lab_run *r, int64_t step)
 {
     const int code = put_checkpoint(r, step, GK_WEIGHTS);
-    if (code != GK_OK || (r->method->from_weights && !r->method->from_weights(r->model))) return code;
+    if (code != GK_OK || gk_registry_measures_nothing(r->config)) return code;
+    if (r->method->from_weights && !r->method->from_weights(r->model)) return GK_OK;
     r->kept = step;
     look(r, step);
     return gk_recall_keep(&r->recall, step, r->probe);
@@ -192,6 +194,7 @@ static int measure_final(lab_run *r)
 {
     const gk_sink sink = {.context = r, .value = sink_value, .matrix = sink_matrix, .event = sink_event};
     gk_reference reference = {0};
+    if (gk_registry_measures_nothing(r->config)) return GK_OK;
     int code = gk_reference_of(r->probe, GK_KEYS_WEIGHTS, &reference);
     for (const gk_measure *const *m = gk_measures; code == GK_OK && *m; m++)
         if (gk_registry_measures(r->config, *m) && (*m)->needs_reference) code = (*m)->compute(r->probe, &reference, &sink);
@@ -243,7 +246,7 @@ static int measure_checkpoints(gk_store *store, int64_t run, const lab_run *r)
 {
     gk_subject subject = {.method = r->method, .model = r->model, .config = r->config, .probe = r->probe, .recall = &r->recall,
                           .at = r->kept == r->measure_step ? r->kept : -1};
-    return gk_remeasure_reference(store, run, &subject);
+    return gk_registry_measures_nothing(r->config) ? GK_OK : gk_remeasure_reference(store, run, &subject);
 }
 
 /* Trains, measures what had to wait for the final model, and closes the run's row with what came of it. */

@@ -47,7 +47,7 @@ const gk_key gk_shared_keys[] = {
     {"stop_hold", GK_KEY_INT, "0", 0, 1e12, NULL, "steps for which stop_at must hold"},
     {"store", GK_KEY_CHOICE, "all", 0, 0, "final|events|all",
      "what stays: last values and events; also matrices and weights at memorised, grokked and the end; all"},
-    {"measures", GK_KEY_TEXT, "", 0, 0, NULL, "families measured besides the default ones, such as enforced,neurons"},
+    {"measures", GK_KEY_TEXT, "", 0, 0, NULL, "families measured besides the default ones, such as enforced,neurons; none: no measures and no feature matrices at all"},
     {"threads", GK_KEY_INT, "0", 0, 1024, NULL, "threads; 0: one a core"},
     {"dtype", GK_KEY_CHOICE, "float32", 0, 0, "float32|float64", "number type of the weights"},
     {"init_file", GK_KEY_TEXT, "", 0, 0, NULL, "weights to start from: safetensors, npz, or NAME=FILE.npy,..."},
@@ -73,14 +73,21 @@ static bool is_listed(const char *list, const char *family)
     return false;
 }
 
+bool gk_registry_measures_nothing(const gk_config *config)
+{
+    return gk_config_is(config, "measures", "none");
+}
+
 bool gk_registry_measures(const gk_config *config, const gk_measure *m)
 {
+    if (gk_registry_measures_nothing(config)) return false;
     return m->by_default || is_listed(gk_config_text(config, "measures"), m->family);
 }
 
 int gk_registry_check_measures(const gk_config *config)
 {
     const char *families[sizeof gk_measures / sizeof *gk_measures] = {NULL};
+    if (gk_registry_measures_nothing(config)) return GK_OK;
     for (int i = 0; gk_measures[i]; i++) families[i] = gk_measures[i]->family;
     for (const char *at = gk_config_text(config, "measures"); *at; at += strcspn(at, ","), at += *at == ',') {
         char name[64];

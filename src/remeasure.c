@@ -16,7 +16,7 @@
  * those the ones that a finished run still lacks. */
 typedef struct wanted {
     const char *const *only;
-    const gk_config *config; /* of the run: its `measures` join the default families; NULL for none */
+    const gk_config *config; /* of the run: its `measures` join the default families; NULL: there is none */
     gk_key_rule rule; /* for the key frequencies */
     bool waiting;     /* by default, and waiting for the reference */
 } wanted;
@@ -58,9 +58,9 @@ static bool named(const char *const *only, const char *name)
 
 static bool want_family(const wanted *w, const gk_measure *m)
 {
-    const bool usual = w->config ? gk_registry_measures(w->config, m) : m->by_default;
+    const bool usual = w->config && gk_registry_measures(w->config, m);
     if (w->waiting) return usual && m->needs_reference;
-    if (!w->only) return usual;
+    if (!w->only) return usual || m->by_default;
     if (named(w->only, m->family)) return true;
     for (const gk_metric_name *n = m->names; n->name; n++)
         if (named(w->only, n->name)) return true;

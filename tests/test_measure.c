@@ -286,6 +286,143 @@ static void classes_have_their_own_agop(void **state)
     end(&f);
 }
 
+/* ---- what a probe is given instead of computing it ---- */
+
+/* A matrix that was worked out before is the model's until the model moves on, and its rank is its own, not that of the
+ * eigenvalues that fell out of an earlier root. */
+static void a_given_matrix_is_not_computed(void **state)
+{
+    (void)state;
+    static records r;
+    fixture f;
+    enum { N = 22 };
+    double given[N * N] = {0};
+    int n;
+    begin(&f, "add", 11, "mlp");
+    const gk_sink sink = remembering(&r);
+    assert_int_equal(gk_measure_structure.compute(f.probe, NULL, &sink), GK_OK);
+    const double own_rank = recorded(&r, "effective_rank")->value;
+    gk_probe_renew(f.probe);
+    for (int i = 0; i < 4; i++) given[i * N + i] = 2;
+    given[1 * N + 12] = given[12 * N + 1] = 0.5;
+    f.model.features = 0;
+    assert_int_equal(gk_probe_give_feature(f.probe, "sqrt_agop", given, N), GK_OK);
+    given[0] = 100; /* it was copied */
+    const double *there = gk_probe_feature(f.probe, "sqrt_agop", &n);
+    assert_true(n == N && there[0] == 2 && there[12 * N + 1] == 0.5);
+    remembering(&r);
+    assert_int_equal(gk_measure_structure.compute(f.probe, NULL, &sink), GK_OK);
+    double rank;
+    assert_int_equal(gk_effective_rank(there, N, &rank), GK_OK);
+    assert_true(recorded(&r, "effective_rank")->value == rank && fabs(rank - own_rank) > 1);
+    assert_true(recorded(&r, "trace")->value == 8);
+    assert_int_equal(f.model.features, 0);
+    gk_probe_renew(f.probe);
+    remembering(&r);
+    assert_int_equal(gk_measure_structure.compute(f.probe, NULL, &sink), GK_OK);
+    assert_true(recorded(&r, "effective_rank")->value == own_rank);
+    assert_int_equal(f.model.features, 1);
+    end(&f);
+}
+
+static float kept[11 * 11 * 11]; /* outputs of a model that keeps them, class by class */
+
+static int keep_outputs(gk_model *m, const float **out)
+{
+    (void)m;
+    *out = kept;
+    return GK_OK;
+}
+
+static void compute_waiting(fixture *f, records *r)
+{
+    const gk_sink sink = remembering(r);
+    for (int i = 0; i < FAMILIES; i++)
+        if (families[i]->needs_reference) assert_int_equal(families[i]->compute(f->probe, &f->reference, &sink), GK_OK);
+}
+
+/* Every table that the model has becomes another. */
+static void move_on(gk_model *m)
+{
+    double *const tables[] = {m->base, m->wl, m->agop, m->metric};
+    const int sizes[] = {11 * 11 * 11, 11 * FAKE_WIDTH, 22 * 22, 22 * 22};
+    for (int t = 0; t < 4; t++)
+        for (int i = 0; i < sizes[t]; i++) tables[t][i] = 0.3 - 2 * tables[t][i];
+    for (int i = 0; i < 11 * 11 * 11; i++) kept[i] = 1 - kept[i];
+}
+
+static void assert_recorded_alike(const records *a, const records *b)
+{
+    assert_true(a->n > 8 && a->n == b->n);
+    for (int i = 0; i < a->n; i++) {
+        assert_string_equal(a->of[i].name, b->of[i].name);
+        if (a->of[i].value != b->of[i].value) fail_msg("%s: %.17g, then %.17g", a->of[i].name, a->of[i].value, b->of[i].value);
+    }
+}
+
+/* All that waits for the reference is said of a snapshot as of the model it was taken from, to the bit, and without it. */
+static void a_snapshot_answers_for_a_model_that_moved_on(void **state)
+{
+    (void)state;
+    static records before, recalled, after, again;
+    static const char *const kinds[] = {"net", "mlp", "rfm", "rfm"};
+    for (int k = 0; k < 4; k++) {
+        fixture f;
+        begin(&f, "add", 11, kinds[k]);
+        gk_method method = *f.method;
+        if (k == 3) method.outputs = keep_outputs; /* the last keeps its outputs itself */
+        for (int i = 0; i < 11 * 11 * 11; i++) kept[i] = (float)f.model.base[i];
+        gk_probe_free(f.probe);
+        assert_int_equal(gk_probe_new(&f.probe, &method, &f.model, &f.split, &f.config), GK_OK);
+        gk_snapshot *snapshot;
+        assert_int_equal(gk_probe_snapshot(f.probe, 11 * 11 * 11 * sizeof(float), &snapshot), GK_OK);
+        assert_null(snapshot); /* no room */
+        assert_true(f.model.predictions == 0 && f.model.features == 0);
+        compute_waiting(&f, &before);
+        assert_int_equal(gk_probe_snapshot(f.probe, (size_t)1 << 20, &snapshot), GK_OK);
+        assert_non_null(snapshot);
+        const int predictions = f.model.predictions, features = f.model.features;
+        move_on(&f.model);
+        gk_probe_renew(f.probe);
+        compute_waiting(&f, &after);
+        for (int i = 0; i < before.n; i++)
+            if (before.of[i].value == after.of[i].value && after.of[i].value != 0) fail_msg("%s did not move", after.of[i].name);
+        assert_int_equal(gk_probe_recall(f.probe, snapshot), GK_OK);
+        compute_waiting(&f, &recalled);
+        assert_recorded_alike(&before, &recalled);
+        gk_probe_renew(f.probe);
+        compute_waiting(&f, &again);
+        assert_recorded_alike(&after, &again);
+        assert_int_equal(f.model.predictions, 3 * predictions); /* for before, after and again */
+        assert_int_equal(f.model.features, 3 * features);
+        gk_snapshot_free(snapshot);
+        end(&f);
+    }
+}
+
+/* What float32 can hold takes half the room, and comes back as it was. */
+static void a_snapshot_is_single_where_nothing_is_lost(void **state)
+{
+    (void)state;
+    static records before, recalled;
+    size_t size[2];
+    for (int single = 0; single < 2; single++) {
+        fixture f;
+        begin(&f, "add", 11, "rfm");
+        for (int i = 0; single && i < 11 * 11 * 11; i++) f.model.base[i] = (double)(float)f.model.base[i];
+        gk_snapshot *snapshot;
+        compute_waiting(&f, &before);
+        assert_int_equal(gk_probe_snapshot(f.probe, (size_t)1 << 20, &snapshot), GK_OK);
+        size[single] = gk_snapshot_size(snapshot);
+        assert_int_equal(gk_probe_recall(f.probe, snapshot), GK_OK);
+        compute_waiting(&f, &recalled);
+        assert_recorded_alike(&before, &recalled);
+        gk_snapshot_free(snapshot);
+        end(&f);
+    }
+    assert_int_equal(size[0] - size[1], 11 * 11 * 11 * sizeof(float));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -296,6 +433,9 @@ int main(void)
         cmocka_unit_test(frequencies_are_said_as_json),
         cmocka_unit_test(excluded_loss_survives_huge_outputs),
         cmocka_unit_test(classes_have_their_own_agop),
+        cmocka_unit_test(a_given_matrix_is_not_computed),
+        cmocka_unit_test(a_snapshot_answers_for_a_model_that_moved_on),
+        cmocka_unit_test(a_snapshot_is_single_where_nothing_is_lost),
     };
     return cmocka_run_group_tests_name("measure", tests, NULL, NULL);
 }

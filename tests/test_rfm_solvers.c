@@ -136,6 +136,7 @@ static void auto_falls_back(void **state)
     rfm_lab_open(&straight, "x^2+y^2", 31, 0.5, 1, settings);
     rfm_lab_open(&resumed, "x^2+y^2", 31, 0.5, 1, settings);
     rfm_lab_open(&alone, "x^2+y^2", 31, 0.5, 1, "kernel=general_quadratic agop_power=1 solver=cg");
+    assert_true(gk_rfm_method()->from_weights(straight.model));
     int code = GK_OK, fell = -1;
     for (int t = 0; t < 6; t++) {
         if (t == 4) rfm_lab_copy(&resumed, &straight, t);
@@ -148,6 +149,7 @@ static void auto_falls_back(void **state)
     assert_int_equal(code, GK_DIVERGED);
     assert_non_null(strstr(gk_error_text(), "iteration"));
     assert_true(rfm_lab_report(&straight).residual < 1e-6);
+    assert_false(gk_rfm_method()->from_weights(straight.model)); /* loaded, they predict with conjugate gradients */
     assert_memory_equal(straight.m, resumed.m, (size_t)(straight.d * straight.d) * sizeof(double));
     assert_memory_equal(straight.alpha, resumed.alpha, (size_t)(straight.n * straight.p) * sizeof(double));
     rfm_lab_close(&straight);

@@ -148,6 +148,19 @@ if command -v setsid >/dev/null && command -v bash >/dev/null; then
     same "SIGINT: status 130" $? 130
 fi
 
+works "measures = none" train mlp $small --seed 21 --measures none --name bare -q
+same "none: curves and checkpoints, no measure, no matrix" "$(query "SELECT
+    count(DISTINCT m.name), (SELECT count(*) FROM matrix WHERE run_id = r.id),
+    (SELECT count(*) FROM checkpoint WHERE run_id = r.id AND kind = 'weights')
+    FROM run r JOIN metrics m ON m.run_id = r.id WHERE r.name = 'bare'")" "6|0|5"
+works "it is measured afterwards" measure bare
+works "its twin, measured as it went" train mlp $small --seed 21 --name twin -q
+same "the same values" "$(query "SELECT count(*) > 500, count(*) = 2 * count(DISTINCT m.name || m.step || ' ' || printf('%!.17g', value))
+    FROM metrics m JOIN run r ON r.id = m.run_id WHERE r.name IN ('bare', 'twin')")" "1|1"
+same "the same matrices" "$(query "SELECT count(*), count(DISTINCT kind || sha256) FROM matrix m JOIN run r ON r.id = m.run_id
+    WHERE r.name IN ('bare', 'twin')")" "30|15"
+refuses "none stands alone" 2 "unknown family 'none'" train mlp $small --measures none,neurons
+
 gk train mlp --p 13 --lr 1000 --weight_decay 1000 --steps 200 --name wild
 same "diverged: status 1" "$status" 1
 same "diverged: kept with its reason" "$(query "SELECT status, error <> '' FROM run WHERE name = 'wild'")" "diverged|1"
