@@ -3,11 +3,12 @@
 #include "moments.h"
 
 #include <math.h>
+#include <omp.h>
 #include <string.h>
 
 struct gk_rfm_dense {
     double *kernel; /* [n,n] lower triangle, then its Cholesky factor */
-    gk_rfm_rows rows;
+    gk_rfm_cells cells;
     gk_moments_f64 moments;
     gk_rfm_two_desk *two; /* in their place with two tasks */
 };
@@ -20,7 +21,7 @@ static void dense_layout(gk_model *m, gk_pool *pool)
     if (!d) d = &counting;
     m->outputs = gk_pool_take(pool, p * (size_t)m->n_cells, sizeof(double));
     d->kernel = gk_pool_take(pool, n * n, sizeof(double));
-    gk_rfm_rows_layout(m, &d->rows, pool);
+    gk_rfm_cells_layout(m, &d->cells, pool);
     if (m->split->two)
         d->two = gk_rfm_two_layout(m, pool);
     else
@@ -29,7 +30,7 @@ static void dense_layout(gk_model *m, gk_pool *pool)
 
 static void dense_place(gk_model *m)
 {
-    gk_rfm_rows_place(m, &m->dense->rows);
+    gk_rfm_cells_place(m, &m->dense->cells);
 }
 
 static void dense_prepare(gk_model *m)
@@ -37,18 +38,33 @@ static void dense_prepare(gk_model *m)
     gk_rfm_kernel_prepare(&m->tables, m->metric, &m->by_x, &m->by_y);
 }
 
+/* K + ridge I, the lower triangle: a panel of columns at a time, from its diagonal down. */
+static void fill_kernel(gk_model *m)
+{
+    const int n = m->n;
+    double *kernel = m->dense->kernel;
+#pragma omp parallel for num_threads(m->threads) schedule(dynamic, 1)
+    for (int first = 0; first < n; first += GK_PANEL) {
+        gk_rfm_cells_desk *desk = &m->dense->cells.desks[omp_get_thread_num()];
+        const int columns = n - first < GK_PANEL ? n - first : GK_PANEL;
+        gk_rfm_panel_place(&m->tables, &desk->panel[0], m->split->learn + first, columns);
+        for (int from = first; from < n; from += GK_PANEL_DEPTH) {
+            const int rows = n - from < GK_PANEL_DEPTH ? n - from : GK_PANEL_DEPTH;
+            gk_rfm_kernel_values(&m->tables, &desk->panel[0], &m->by_x, from, rows, desk->block);
+            for (int i = 0; i < rows; i++)
+                memcpy(kernel + (size_t)(from + i) * (size_t)n + first, desk->block + i * GK_PANEL,
+                       (size_t)columns * sizeof *kernel);
+        }
+    }
+    for (size_t i = 0; i < (size_t)n; i++) kernel[i * (size_t)n + i] += m->ridge;
+}
+
 /* alpha = (K + ridge I)^-1 Y by Cholesky. */
 static int dense_solve(gk_model *m)
 {
     const int n = m->n;
     double *kernel = m->dense->kernel;
-    const gk_rfm_points *at = &m->by_x;
-#pragma omp parallel for num_threads(m->threads) schedule(dynamic, GK_RFM_ROWS)
-    for (int j = 0; j < n; j++) {
-        double *row = kernel + (size_t)j * (size_t)n;
-        gk_rfm_kernel_values(&m->tables, at->x[j], at->y[j], at, 0, j + 1, row);
-        row[j] += m->ridge;
-    }
+    fill_kernel(m);
     gk_rfm_tell(m, "factorising the kernel matrix", 0);
     if (gk_cholesky(kernel, n, m->threads) != GK_OK) {
         return gk_error(GK_DIVERGED,
@@ -66,8 +82,8 @@ static int dense_solve(gk_model *m)
 static int dense_predict(gk_model *m)
 {
     double sum = 0;
-    gk_rfm_predict_cells(m, m->split->learn, m->n, &m->dense->rows);
-    gk_rfm_predict_cells(m, m->dense->rows.others, m->n_cells - m->n, &m->dense->rows);
+    gk_rfm_predict_cells(m, m->split->learn, m->n, &m->dense->cells);
+    gk_rfm_predict_cells(m, m->dense->cells.others, m->n_cells - m->n, &m->dense->cells);
     for (int c = 0; c < m->p; c++) sum += gk_rfm_residual_sq(m, c);
     m->residual = sqrt(sum / m->n); /* |Y|^2 = n */
     m->iterations = 0;

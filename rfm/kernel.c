@@ -1,6 +1,8 @@
-/* kernel.c: rows of the kernel matrix from tables. For a fixed point (x, y) the metric product with (x', y') is
- * u[x'] + v[y'], u[x'] = A[x,x'] + B[x',y] and v[y'] = B[x,y'] + C[y,y']: two p-vectors, then one sum an entry. For the
- * Gaussian the sum becomes a product of entries of exp tables, so that no entry needs an exponential. */
+/* kernel.c: the kernel matrix from tables. For a fixed point (x, y) the metric product with (x', y') is u[x'] + v[y'],
+ * u[x'] = A[x,x'] + B[x',y] and v[y'] = B[x,y'] + C[y,y']: two p-vectors, then one sum an entry. For the Gaussian the
+ * sum becomes a product of entries of exp tables, so that no entry needs an exponential. Points come by panels, whose u
+ * and v lie side by side: then the entries of one (x', y') with a whole panel are two lines added, and nothing is
+ * gathered. */
 #include "rfm.h"
 
 #include <math.h>
@@ -16,6 +18,13 @@ void gk_rfm_kernel_layout(gk_rfm_tables *t, gk_pool *pool)
     t->bt = gk_pool_take(pool, p * px, sizeof *t->bt);
     t->c = gk_pool_take(pool, p * p, sizeof *t->c);
     t->q = gk_pool_take(pool, px * p, sizeof *t->q);
+}
+
+void gk_rfm_panel_layout(const gk_rfm_tables *t, gk_rfm_panel *w, gk_pool *pool)
+{
+    w->u = gk_pool_take(pool, (size_t)t->px * GK_PANEL, sizeof *w->u);
+    w->v = gk_pool_take(pool, (size_t)t->p * GK_PANEL, sizeof *w->v);
+    w->q = gk_pool_take(pool, GK_PANEL, sizeof *w->q);
 }
 
 /* Entries of the exp tables stay within exp(+-LIMIT), so that a product of four neither overflows nor loses digits. */
@@ -144,134 +153,118 @@ static inline double distance_sq(double q, double q_i, double g)
     return d2 > SAME * (q + q_i) ? d2 : 0;
 }
 
-/* u and v of a point: sums of table entries, or products of exp tables (with 1 / b[x,y], which belongs to the point).
- */
-static void row_tables(const gk_rfm_tables *t, int x, int y, double *u, double *v)
+static inline double gaussian(double q, double q_i, double g, double gamma)
 {
-    const size_t p = (size_t)t->p, px = (size_t)t->px, ix = (size_t)x, iy = (size_t)y;
-    const double *a = t->a + ix * px, *b = t->b + ix * p, *bt = t->bt + iy * px, *c = t->c + iy * p;
-    if (t->factored) {
-        const double own = 1 / b[iy];
-        for (size_t i = 0; i < px; i++) u[i] = a[i] * (bt[i] * own);
-        for (size_t i = 0; i < p; i++) v[i] = c[i] * b[i];
-        return;
-    }
-    for (size_t i = 0; i < px; i++) u[i] = a[i] + bt[i];
-    for (size_t i = 0; i < p; i++) v[i] = b[i] + c[i];
+    return exp_of_nonpositive(-gamma * distance_sq(q, q_i, g));
 }
 
-bool gk_rfm_kernel_factors(const gk_rfm_tables *t, int x, int y, double *u, double *v)
+static inline double laplace(double q, double q_i, double g, double inverse)
 {
-    if (t->kernel != GK_RFM_GAUSSIAN || !t->factored) return false;
-    row_tables(t, x, y, u, v);
-    return true;
-}
-
-GK_HOT static void quadratic_row(int n, const int32_t *x, const int32_t *y, const double *u, const double *v,
-                                 double *out)
-{
-#pragma omp simd
-    for (int i = 0; i < n; i++) {
-        const double g = u[x[i]] + v[y[i]];
-        out[i] = g * g;
-    }
-}
-
-GK_HOT static void general_row(int n, const int32_t *x, const int32_t *y, const double *u, const double *v,
-                               const double *q, double half, double *out)
-{
-#pragma omp simd
-    for (int i = 0; i < n; i++) {
-        const double g = u[x[i]] + v[y[i]];
-        out[i] = g * g + half * (q[i] - 1);
-    }
-}
-
-GK_HOT static void product_row(int n, const int32_t *x, const int32_t *y, const double *u, const double *v,
-                               const double *h, double *out)
-{
-#pragma omp simd
-    for (int i = 0; i < n; i++) out[i] = u[x[i]] * (v[y[i]] * h[i]);
-}
-
-GK_HOT static void gaussian_row(int n, const int32_t *x, const int32_t *y, const double *u, const double *v,
-                                const double *q, double own, double gamma, double *out)
-{
-#pragma omp simd
-    for (int i = 0; i < n; i++) out[i] = exp_of_nonpositive(-gamma * distance_sq(own, q[i], u[x[i]] + v[y[i]]));
-}
-
-GK_HOT static void laplace_row(int n, const int32_t *x, const int32_t *y, const double *u, const double *v,
-                               const double *q, double own, double inverse, double *out)
-{
-#pragma omp simd
-    for (int i = 0; i < n; i++) {
-        out[i] = exp_of_nonpositive(-inverse * sqrt(distance_sq(own, q[i], u[x[i]] + v[y[i]])));
-    }
+    return exp_of_nonpositive(-inverse * sqrt(distance_sq(q, q_i, g)));
 }
 
 /* k / d, and 0 at d = 0, where the kernel has no gradient (its symmetric difference is 0). */
-GK_HOT static void laplace_slope_row(int n, const int32_t *x, const int32_t *y, const double *u, const double *v,
-                                     const double *q, double own, double inverse, double *out)
+static inline double laplace_slope(double q, double q_i, double g, double inverse)
 {
-#pragma omp simd
-    for (int i = 0; i < n; i++) {
-        const double d = sqrt(distance_sq(own, q[i], u[x[i]] + v[y[i]]));
-        const double k = exp_of_nonpositive(-inverse * d);
-        out[i] = d > 0 ? k / (d > 0 ? d : 1) : 0;
+    const double d = sqrt(distance_sq(q, q_i, g)), k = exp_of_nonpositive(-inverse * d);
+    return d > 0 ? k / (d > 0 ? d : 1) : 0;
+}
+
+/* u and v of each point: sums of table entries, or products of exp tables (with 1 / b[x,y], which belongs to the
+ * point). */
+void gk_rfm_panel_place(const gk_rfm_tables *t, gk_rfm_panel *w, const int32_t *cells, int count)
+{
+    const size_t p = (size_t)t->p, px = (size_t)t->px;
+    w->count = count;
+    if (count < GK_PANEL) {
+        memset(w->u, 0, px * GK_PANEL * sizeof *w->u);
+        memset(w->v, 0, p * GK_PANEL * sizeof *w->v);
+        memset(w->q, 0, GK_PANEL * sizeof *w->q);
+    }
+    for (size_t j = 0; j < (size_t)count; j++) {
+        const size_t x = (size_t)cells[j] / p, y = (size_t)cells[j] % p;
+        const double *a = t->a + x * px, *b = t->b + x * p, *bt = t->bt + y * px, *c = t->c + y * p;
+        double *u = w->u + j, *v = w->v + j;
+        w->q[j] = t->q[x * p + y];
+        if (t->factored) {
+            const double own = 1 / b[y];
+            for (size_t i = 0; i < px; i++) u[i * GK_PANEL] = a[i] * (bt[i] * own);
+            for (size_t i = 0; i < p; i++) v[i * GK_PANEL] = c[i] * b[i];
+        } else {
+            for (size_t i = 0; i < px; i++) u[i * GK_PANEL] = a[i] + bt[i];
+            for (size_t i = 0; i < p; i++) v[i * GK_PANEL] = b[i] + c[i];
+        }
     }
 }
 
-GK_HOT static void twice_row(int n, const int32_t *x, const int32_t *y, const double *u, const double *v, double *out)
+/* name(): out [count,PANEL], each entry from u and v of the panel's point at the other point's coordinates, and from
+ * what the two points have of their own: q, and q_i and h_i. */
+#define DEFINE_BLOCK(name, entry)                                                                                      \
+    GK_HOT static void name(const gk_rfm_panel *w, const gk_rfm_points *at, int first, int count, double scale,        \
+                            double *out)                                                                               \
+    {                                                                                                                  \
+        for (int i = first; i < first + count; i++) {                                                                  \
+            const double *u_i = w->u + (size_t)at->x[i] * GK_PANEL, *v_i = w->v + (size_t)at->y[i] * GK_PANEL;         \
+            const double h_i = at->h[i], q_i = at->q[i];                                                               \
+            double *line = out + (size_t)(i - first) * GK_PANEL;                                                       \
+            _Pragma("omp simd") for (int j = 0; j < GK_PANEL; j++)                                                     \
+            {                                                                                                          \
+                const double u = u_i[j], v = v_i[j], q = w->q[j];                                                      \
+                line[j] = (entry);                                                                                     \
+                (void)h_i, (void)q_i, (void)q, (void)scale;                                                            \
+            }                                                                                                          \
+        }                                                                                                              \
+    }
+DEFINE_BLOCK(quadratic_block, (u + v) * (u + v))
+DEFINE_BLOCK(general_block, (u + v) * (u + v) + (q - 1) / 2 * (q_i - 1))
+DEFINE_BLOCK(twice_block, 2 * (u + v))
+DEFINE_BLOCK(product_block, u *(v *h_i))
+DEFINE_BLOCK(gaussian_block, gaussian(q, q_i, u + v, scale))
+DEFINE_BLOCK(laplace_block, laplace(q, q_i, u + v, scale))
+DEFINE_BLOCK(laplace_slope_block, laplace_slope(q, q_i, u + v, scale))
+
+/* Lanes without a point. */
+static void clear_rest(const gk_rfm_panel *w, int count, double *out)
 {
-#pragma omp simd
-    for (int i = 0; i < n; i++) out[i] = 2 * (u[x[i]] + v[y[i]]);
+    for (int i = 0; w->count < GK_PANEL && i < count; i++) {
+        for (int j = w->count; j < GK_PANEL; j++) out[i * GK_PANEL + j] = 0;
+    }
 }
 
-static double own_q(const gk_rfm_tables *t, int x, int y)
-{
-    return t->q[(size_t)x * (size_t)t->p + (size_t)y];
-}
-
-void gk_rfm_kernel_values(const gk_rfm_tables *t, int x, int y, const gk_rfm_points *at, int first, int count,
+void gk_rfm_kernel_values(const gk_rfm_tables *t, const gk_rfm_panel *w, const gk_rfm_points *at, int first, int count,
                           double *out)
 {
-    double u[X_MAX], v[P_MAX];
-    row_tables(t, x, y, u, v);
-    const int32_t *px = at->x + first, *py = at->y + first;
-    const double *q = at->q + first, own = own_q(t, x, y), inverse = 1 / t->bandwidth;
+    const double inverse = 1 / t->bandwidth;
     switch (t->kernel) {
     case GK_RFM_QUADRATIC:
-        quadratic_row(count, px, py, u, v, out);
+        quadratic_block(w, at, first, count, 1, out);
         break;
     case GK_RFM_GENERAL:
-        general_row(count, px, py, u, v, q, (own - 1) / 2, out);
+        general_block(w, at, first, count, 1, out);
         break;
     case GK_RFM_GAUSSIAN:
         if (t->factored)
-            product_row(count, px, py, u, v, at->h + first, out);
+            product_block(w, at, first, count, 1, out);
         else
-            gaussian_row(count, px, py, u, v, q, own, inverse * inverse / 2, out);
+            gaussian_block(w, at, first, count, inverse * inverse / 2, out);
         break;
     case GK_RFM_LAPLACE:
-        laplace_row(count, px, py, u, v, q, own, inverse, out);
+        laplace_block(w, at, first, count, inverse, out);
         break;
     }
+    clear_rest(w, count, out);
 }
 
-void gk_rfm_kernel_slopes(const gk_rfm_tables *t, int x, int y, const gk_rfm_points *at, int first, int count,
+void gk_rfm_kernel_slopes(const gk_rfm_tables *t, const gk_rfm_panel *w, const gk_rfm_points *at, int first, int count,
                           double *out)
 {
     if (t->kernel == GK_RFM_GAUSSIAN) {
-        gk_rfm_kernel_values(t, x, y, at, first, count, out);
+        gk_rfm_kernel_values(t, w, at, first, count, out);
         return;
     }
-    double u[X_MAX], v[P_MAX];
-    row_tables(t, x, y, u, v);
-    const int32_t *px = at->x + first, *py = at->y + first;
-    if (t->kernel == GK_RFM_LAPLACE) {
-        laplace_slope_row(count, px, py, u, v, at->q + first, own_q(t, x, y), 1 / t->bandwidth, out);
-    } else {
-        twice_row(count, px, py, u, v, out);
-    }
+    if (t->kernel == GK_RFM_LAPLACE)
+        laplace_slope_block(w, at, first, count, 1 / t->bandwidth, out);
+    else
+        twice_block(w, at, first, count, 1, out);
+    clear_rest(w, count, out);
 }

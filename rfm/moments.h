@@ -1,22 +1,24 @@
 /* moments.h: second moments of gradients over all pairs of training points, for any kernel: S = sum_{j,c} w_c(j)
- * w_c(j)' (rfm.h), in blocks of points: R[j,:] times alpha, summed over the points of one x or y (a product a segment),
+ * w_c(j)' (rfm.h), in panels of points: R[j,:] times alpha, summed over the points of one x or y (a product a segment),
  * gives the coordinates of w_c(j) for all classes; their Gram matrix is S. 4 n^2 p + 5 p^3 n multiply-adds for all
  * classes, by far less for one. */
 #ifndef GK_RFM_MOMENTS_H
 #define GK_RFM_MOMENTS_H
 
-#include "grid.h"
+#include "rfm.h"
 
 #define GK_MOMENTS_DECLARE(real, suffix)                                                                               \
     typedef struct gk_moments_desk_##suffix { /* what one thread works in */                                           \
-        double *line;                         /* [n] */                                                                \
-        real *rows;                           /* [ROWS,n] of R */                                                      \
-        real *planes;                         /* [2p,ROWS,classes] coordinates of w_c(j): coordinate, point, class */  \
-        real *product;                        /* [2p,2p] */                                                            \
+        gk_rfm_panel panel;                                                                                            \
+        double *block; /* [depth,PANEL] of R; depth: a segment and one more, or DEPTH */                               \
+        real *rows;    /* the same */                                                                                  \
+        real *lines;   /* [depth,classes] of alpha */                                                                  \
+        real *planes;  /* [2p,classes,PANEL] coordinates of w_c(j): coordinate, class, point */                        \
+        real *product; /* [2p,2p] */                                                                                   \
     } gk_moments_desk_##suffix;                                                                                        \
     typedef struct gk_moments_##suffix {                                                                               \
         int first, classes;              /* whose moments are being summed: all p, or some */                          \
-        real *alpha_x, *alpha_y;         /* [n,stride of a grid] their alpha in the orders by x and by y */             \
+        real *packed_x, *packed_y;       /* [n+p,classes] their alpha by segments of x and of y */                      \
         double *tau;                     /* [n,classes] */                                                             \
         double *row_sums;                /* [n] of R */                                                                \
         double *mean;                    /* [2p,classes] of w_c(j) over the training points */                         \

@@ -1,12 +1,11 @@
-/* moments_real.h: the body of moments.c for one number type: REAL, GEMM, GRAM, PRODUCT, WORK, DESK and NAME(x) are
- * set by the includer. */
+/* moments_real.h: the body of moments.c for one number type: REAL, WORK, DESK and NAME(x) are set by the includer. */
 
 void NAME(gk_moments_layout)(const gk_model *m, WORK *w, gk_pool *pool)
 {
     const size_t n = (size_t)m->n, p = (size_t)m->p, threads = (size_t)m->threads;
-    const size_t stride = (size_t)gk_grid_stride(m->p);
-    w->alpha_x = gk_pool_take(pool, n * stride, sizeof(REAL));
-    w->alpha_y = gk_pool_take(pool, n * stride, sizeof(REAL));
+    const size_t depth = p + 1 > GK_PANEL_DEPTH ? p + 1 : GK_PANEL_DEPTH;
+    w->packed_x = gk_pool_take(pool, (n + p) * p, sizeof(REAL));
+    w->packed_y = gk_pool_take(pool, (n + p) * p, sizeof(REAL));
     w->tau = gk_pool_take(pool, n * p, sizeof(double));
     w->row_sums = gk_pool_take(pool, n, sizeof(double));
     w->mean = gk_pool_take(pool, 2 * p * p, sizeof(double));
@@ -14,57 +13,80 @@ void NAME(gk_moments_layout)(const gk_model *m, WORK *w, gk_pool *pool)
     w->desks = gk_pool_take(pool, threads, sizeof *w->desks);
     for (size_t i = 0; i < threads; i++) {
         DESK desk;
-        desk.line = gk_pool_take(pool, n, sizeof(double));
-        desk.rows = gk_pool_take(pool, ROWS * n, sizeof(REAL));
-        desk.planes = gk_pool_take(pool, 2 * p * ROWS * p, sizeof(REAL));
+        gk_rfm_panel_layout(&m->tables, &desk.panel, pool);
+        desk.block = gk_pool_take(pool, depth * GK_PANEL, sizeof(double));
+        desk.rows = gk_pool_take(pool, depth * GK_PANEL, sizeof(REAL));
+        desk.lines = gk_pool_take(pool, depth * p, sizeof(REAL));
+        desk.planes = gk_pool_take(pool, 2 * p * p * GK_PANEL, sizeof(REAL));
         desk.product = gk_pool_take(pool, 4 * p * p, sizeof(REAL));
         if (w->desks) w->desks[i] = desk;
     }
 }
 
-/* rows[j,:] = R[first + j,:] with columns in the order `at`; returns nothing but leaves each row's sum in sums, if
- * given. */
-static void NAME(make_rows)(const gk_model *m, DESK *desk, const gk_rfm_points *at, int first, int count, double *sums)
+/* rows [count,PANEL] = R of the desk's panel with the points first .. first+count-1 of an order. */
+static void NAME(make_rows)(const gk_model *m, DESK *desk, const gk_rfm_points *at, int first, int count)
 {
-    const size_t n = (size_t)m->n;
-    for (int j = 0; j < count; j++) {
-        REAL *row = desk->rows + (size_t)j * n;
-        double sum = 0;
-        gk_rfm_kernel_slopes(&m->tables, m->by_x.x[first + j], m->by_x.y[first + j], at, 0, m->n, desk->line);
-#pragma omp simd reduction(+ : sum)
-        for (size_t i = 0; i < n; i++) {
-            row[i] = (REAL)desk->line[i];
-            sum += desk->line[i];
-        }
-        if (sums) sums[first + j] = sum;
-    }
+    gk_rfm_kernel_slopes(&m->tables, &desk->panel, at, first, count, desk->block);
+#pragma omp simd
+    for (int i = 0; i < count * GK_PANEL; i++) desk->rows[i] = (REAL)desk->block[i];
 }
 
-/* tau [n,p] and, for centring, the row sums of R, whose rows are its columns too. */
+/* packed = alpha of `count` points of an order and, unless NULL, a last row: minus that. */
+static void NAME(pack_points)(const gk_model *m, const WORK *w, DESK *desk, const gk_rfm_points *at, int first,
+                              int count, const double *last, REAL *packed)
+{
+    const size_t classes = (size_t)w->classes;
+    for (size_t i = 0; i < (size_t)count; i++) {
+        const double *alpha = m->alpha + (size_t)at->from[first + (int)i] * (size_t)m->p + w->first;
+        for (size_t c = 0; c < classes; c++) desk->lines[i * classes + c] = (REAL)alpha[c];
+    }
+    for (size_t c = 0; last && c < classes; c++) desk->lines[(size_t)count * classes + c] = (REAL)-last[c];
+    NAME(gk_panel_pack)(w->classes, last ? count + 1 : count, desk->lines, w->classes, packed);
+}
+
+/* tau [n,classes] and, for centring, the row sums of R, whose rows are its columns too. */
 static void NAME(first_pass)(gk_model *m, WORK *w)
 {
-    const int n = m->n, classes = w->classes;
+    const int n = m->n;
+    const size_t classes = (size_t)w->classes;
     const bool radial = gk_rfm_kernel_radial(&m->tables);
     if (radial || m->centering) {
 #pragma omp parallel for num_threads(m->threads) schedule(dynamic, 1)
-        for (int first = 0; first < n; first += ROWS) {
+        for (int from = 0; from < n; from += GK_PANEL_DEPTH) {
+            const int depth = n - from < GK_PANEL_DEPTH ? n - from : GK_PANEL_DEPTH;
+            NAME(pack_points)
+            (m, w, &w->desks[omp_get_thread_num()], &m->by_x, from, depth, NULL, w->packed_x + (size_t)from * classes);
+        }
+#pragma omp parallel for num_threads(m->threads) schedule(dynamic, 1)
+        for (int first = 0; first < n; first += GK_PANEL) {
             DESK *desk = &w->desks[omp_get_thread_num()];
-            const int count = n - first < ROWS ? n - first : ROWS;
-            NAME(make_rows)(m, desk, &m->by_x, first, count, w->row_sums);
-            if (!radial) continue;
-            GEMM(false, false, count, classes, n, -1, desk->rows, n, w->alpha_x, gk_grid_stride(m->p), 0, desk->planes,
-                 classes);
-            double *tau = w->tau + (size_t)first * (size_t)classes;
-            for (size_t i = 0; i < (size_t)count * (size_t)classes; i++) tau[i] = (double)desk->planes[i];
+            const int count = n - first < GK_PANEL ? n - first : GK_PANEL;
+            double *sums = w->row_sums + first;
+            gk_rfm_panel_place(&m->tables, &desk->panel, m->split->learn + first, count);
+            memset(sums, 0, (size_t)count * sizeof *sums);
+            for (int from = 0; from < n; from += GK_PANEL_DEPTH) {
+                const int depth = n - from < GK_PANEL_DEPTH ? n - from : GK_PANEL_DEPTH;
+                NAME(make_rows)(m, desk, &m->by_x, from, depth);
+                for (int i = 0; i < depth; i++) {
+                    for (int j = 0; j < count; j++) sums[j] += desk->block[i * GK_PANEL + j];
+                }
+                if (radial)
+                    NAME(gk_panel_product)
+                (w->classes, depth, desk->rows, GK_PANEL, w->packed_x + (size_t)from * classes, from > 0, desk->planes);
+            }
+            for (size_t j = 0; radial && j < (size_t)count; j++) {
+                double *tau = w->tau + ((size_t)first + j) * classes;
+                for (size_t c = 0; c < classes; c++) tau[c] = -(double)desk->planes[c * GK_PANEL + j];
+            }
         }
     }
     if (radial) return;
     double own[1024] = {0}; /* general_quadratic: one number a class; p <= 1009 */
     for (int i = 0; i < n && m->kernel == GK_RFM_GENERAL; i++) {
         const double *alpha = m->alpha + (size_t)i * (size_t)m->p + w->first;
-        for (int c = 0; c < classes; c++) own[c] += alpha[c] * (m->by_x.q[i] - 1);
+        for (size_t c = 0; c < classes; c++) own[c] += alpha[c] * (m->by_x.q[i] - 1);
     }
-    for (int j = 0; j < n; j++) memcpy(w->tau + (size_t)j * (size_t)classes, own, (size_t)classes * sizeof *own);
+    for (int j = 0; j < n; j++) memcpy(w->tau + (size_t)j * classes, own, classes * sizeof *own);
 }
 
 /* What first_pass finds, for the gaussian kernel from what is known: R = K, so tau is minus the outputs, and the row
@@ -95,82 +117,78 @@ static void NAME(find_mean)(const gk_model *m, WORK *w)
     }
 }
 
-/* planes[a,j,c] = sum over the points i of segment a of R[j,i] alpha[i,c], a the coordinate that `at` is sorted by. */
-static void NAME(sum_segments)(const gk_model *m, const gk_rfm_points *at, const REAL *alpha, int classes,
-                               const REAL *rows, int count, REAL *planes)
+/* Each segment of an order as one factor: alpha of its points and, if centred, a row that takes the mean of its
+ * coordinate off. */
+static void NAME(pack_segments)(const gk_model *m, const WORK *w, const gk_rfm_points *at, REAL *packed,
+                                const double *mean)
 {
-    const int n = m->n, p = m->p;
-    const size_t stride = (size_t)gk_grid_stride(p);
-    for (int a = 0; a < p; a++) {
-        const int first = at->start[a], width = at->start[a + 1] - first;
-        REAL *plane = planes + (size_t)a * ROWS * (size_t)classes;
-        if (width == 0)
-            memset(plane, 0, (size_t)count * (size_t)classes * sizeof *plane);
-        else
-            PRODUCT(false, count, classes, width, rows + first, n, alpha + (size_t)first * stride, (int)stride, false,
-                    plane, classes);
+    const size_t classes = (size_t)w->classes;
+#pragma omp parallel for num_threads(m->threads) schedule(dynamic, 8)
+    for (int a = 0; a < m->p; a++) {
+        NAME(pack_points)
+        (m, w, &w->desks[omp_get_thread_num()], at, at->start[a], at->start[a + 1] - at->start[a],
+         m->centering ? mean + (size_t)a * classes : NULL, packed + (size_t)(at->start[a] + a) * classes);
     }
 }
 
-/* partial [2p,2p] += planes planes', the lower triangle. */
-static void NAME(add_gram)(const gk_model *m, DESK *desk, int classes, int count, double *partial)
+/* planes[a,c,j] = sum over the points i of segment a of R[j,i] alpha[i,c], less the mean if centred; a is the coordinate
+ * that `at` is sorted by. */
+static void NAME(sum_segments)(const gk_model *m, const WORK *w, DESK *desk, const gk_rfm_points *at, const REAL *packed,
+                               REAL *planes)
 {
-    const size_t d = 2 * (size_t)m->p;
-    GRAM(false, 2 * m->p, count * classes, 1, desk->planes, ROWS * classes, 0, desk->product, 2 * m->p);
-    for (size_t i = 0; i < d; i++) {
-        for (size_t j = 0; j <= i; j++) partial[i * d + j] += (double)desk->product[i * d + j];
+    const size_t classes = (size_t)w->classes;
+    for (int a = 0; a < m->p; a++) {
+        const int first = at->start[a], width = at->start[a + 1] - first, depth = m->centering ? width + 1 : width;
+        REAL *plane = planes + (size_t)a * classes * GK_PANEL, *one = desk->rows + width * GK_PANEL;
+        if (depth == 0) {
+            memset(plane, 0, classes * GK_PANEL * sizeof *plane);
+            continue;
+        }
+        NAME(make_rows)(m, desk, at, first, width);
+        for (int j = 0; m->centering && j < GK_PANEL; j++) one[j] = j < desk->panel.count;
+        NAME(gk_panel_product)
+        (w->classes, depth, desk->rows, GK_PANEL, packed + (size_t)(first + a) * classes, false, plane);
     }
 }
 
 /* Adds sum_{j,c} w_c(j) w_c(j)' of `count` points from `first` on to partial [2p,2p]. */
 static void NAME(add_block)(const gk_model *m, const WORK *w, DESK *desk, int first, int count, double *partial)
 {
-    const size_t p = (size_t)m->p, classes = (size_t)w->classes, plane = ROWS * classes;
-    NAME(make_rows)(m, desk, &m->by_x, first, count, NULL);
-    NAME(sum_segments)(m, &m->by_x, w->alpha_x, w->classes, desk->rows, count, desk->planes);
-    NAME(make_rows)(m, desk, &m->by_y, first, count, NULL);
-    NAME(sum_segments)(m, &m->by_y, w->alpha_y, w->classes, desk->rows, count, desk->planes + p * plane);
+    const size_t p = (size_t)m->p, classes = (size_t)w->classes, plane = classes * GK_PANEL;
+    gk_rfm_panel_place(&m->tables, &desk->panel, m->split->learn + first, count);
+    NAME(sum_segments)(m, w, desk, &m->by_x, w->packed_x, desk->planes);
+    NAME(sum_segments)(m, w, desk, &m->by_y, w->packed_y, desk->planes + p * plane);
     for (int j = 0; j < count; j++) {
         const double *tau = w->tau + (size_t)(first + j) * classes;
-        REAL *of_x = desk->planes + (size_t)m->by_x.x[first + j] * plane + (size_t)j * classes;
-        REAL *of_y = desk->planes + (p + (size_t)m->by_x.y[first + j]) * plane + (size_t)j * classes;
+        REAL *of_x = desk->planes + (size_t)m->by_x.x[first + j] * plane + j;
+        REAL *of_y = desk->planes + (p + (size_t)m->by_x.y[first + j]) * plane + j;
         for (size_t c = 0; c < classes; c++) {
-            of_x[c] += (REAL)tau[c];
-            of_y[c] += (REAL)tau[c];
+            of_x[c * GK_PANEL] += (REAL)tau[c];
+            of_y[c * GK_PANEL] += (REAL)tau[c];
         }
     }
-    for (size_t a = 0; m->centering && a < 2 * p; a++) {
-        for (size_t j = 0; j < (size_t)count; j++) {
-            REAL *of = desk->planes + a * plane + j * classes;
-            for (size_t c = 0; c < classes; c++) of[c] -= (REAL)w->mean[a * classes + c];
-        }
-    }
-    NAME(add_gram)(m, desk, w->classes, count, partial);
+    NAME(gk_panel_gram)(2 * m->p, (int)plane, desk->planes, desk->product, partial);
 }
 
 void NAME(gk_moments_find)(gk_model *m, WORK *w, int first, int classes, const double *row_sums)
 {
-    const size_t n = (size_t)m->n, p = (size_t)m->p, square = 4 * p * p, stride = (size_t)gk_grid_stride(m->p);
-    const double *alpha = m->alpha + first;
+    const size_t p = (size_t)m->p, square = 4 * p * p;
     w->first = first;
     w->classes = classes;
-    for (size_t i = 0; i < n; i++) {
-        const double *by_y = alpha + (size_t)m->by_y.from[i] * p;
-        for (size_t c = 0; c < (size_t)classes; c++) w->alpha_x[i * stride + c] = (REAL)alpha[i * p + c];
-        for (size_t c = 0; c < (size_t)classes; c++) w->alpha_y[i * stride + c] = (REAL)by_y[c];
-    }
     if (row_sums && m->kernel == GK_RFM_GAUSSIAN)
         NAME(take_known)(m, w, row_sums);
     else
         NAME(first_pass)(m, w);
     if (m->centering) NAME(find_mean)(m, w);
+    NAME(pack_segments)(m, w, &m->by_x, w->packed_x, w->mean);
+    NAME(pack_segments)(m, w, &m->by_y, w->packed_y, w->mean + p * (size_t)classes);
     memset(w->partial, 0, SLOTS * square * sizeof *w->partial);
 #pragma omp parallel for num_threads(m->threads) schedule(dynamic, 1)
     for (int slot = 0; slot < SLOTS; slot++) {
         DESK *desk = &w->desks[omp_get_thread_num()];
-        for (int from = slot * ROWS; from < m->n; from += SLOTS * ROWS) {
+        for (int from = slot * GK_PANEL; from < m->n; from += SLOTS * GK_PANEL) {
             if (omp_get_thread_num() == 0) gk_rfm_tell(m, "features", (slot + (double)from / m->n) / SLOTS);
-            const int count = m->n - from < ROWS ? m->n - from : ROWS;
+            const int count = m->n - from < GK_PANEL ? m->n - from : GK_PANEL;
             NAME(add_block)(m, w, desk, from, count, w->partial + (size_t)slot * square);
         }
     }

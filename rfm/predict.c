@@ -1,41 +1,66 @@
-/* predict.c: outputs of any kernel by its rows, f = K alpha, in float64. */
+/* predict.c: outputs of any kernel by panels of its rows, f = K alpha, in float64. */
 #include "rfm.h"
-#include "product.h"
 
 #include <omp.h>
 
-void gk_rfm_predict_cells(gk_model *m, const int32_t *cells, int count, gk_rfm_rows *w)
+/* Outputs on the cells first .. first+count-1 of some, at most two panels. */
+static void predict_group(gk_model *m, const int32_t *cells, int count, const double *packed, gk_rfm_cells_desk *w)
 {
-    const int n = m->n, p = m->p;
-    gk_product_pack_f64(n, p, m->alpha, 0, n, w->packed);
-#pragma omp parallel for num_threads(m->threads) schedule(dynamic, 1)
-    for (int first = 0; first < count; first += GK_RFM_ROWS) {
-        double *rows = w->rows + (size_t)omp_get_thread_num() * GK_RFM_ROWS * (size_t)n;
-        double *product = w->product + (size_t)omp_get_thread_num() * GK_RFM_ROWS * (size_t)p;
-        const int some = count - first < GK_RFM_ROWS ? count - first : GK_RFM_ROWS;
-        if (omp_get_thread_num() == 0) gk_rfm_tell(m, "predicting", (double)first / count);
-        for (int j = 0; j < some; j++) {
-            const int cell = cells[first + j];
-            gk_rfm_kernel_values(&m->tables, cell / p, cell % p, &m->by_x, 0, n, rows + (size_t)j * (size_t)n);
+    const int n = m->n, p = m->p, panels = gk_panels(count);
+    const size_t size = (size_t)p * GK_PANEL;
+    for (int k = 0; k < panels; k++) {
+        const int rest = count - k * GK_PANEL;
+        gk_rfm_panel_place(&m->tables, &w->panel[k], cells + k * GK_PANEL, rest < GK_PANEL ? rest : GK_PANEL);
+    }
+    for (int from = 0; from < n; from += GK_PANEL_DEPTH) {
+        const int depth = n - from < GK_PANEL_DEPTH ? n - from : GK_PANEL_DEPTH;
+        for (int k = 0; k < panels; k++) {
+            gk_rfm_kernel_values(&m->tables, &w->panel[k], &m->by_x, from, depth, w->block);
+            gk_panel_product_f64(p, depth, w->block, GK_PANEL, packed + (size_t)from * (size_t)p, from > 0,
+                                 w->product + (size_t)k * size);
         }
-        gk_product_f64(false, some, p, n, rows, n, w->packed, n, 0, product, p);
-        for (int j = 0; j < some; j++) {
-            double *to = m->outputs + cells[first + j];
-            for (int c = 0; c < p; c++) to[(size_t)c * (size_t)m->n_cells] = product[j * p + c];
-        }
+    }
+    for (int c = 0; c < p; c++) {
+        double *to = m->outputs + (size_t)c * (size_t)m->n_cells;
+        for (int j = 0; j < count; j++)
+            to[cells[j]] = w->product[(size_t)(j / GK_PANEL) * size + (size_t)(c * GK_PANEL + j % GK_PANEL)];
     }
 }
 
-void gk_rfm_rows_layout(const gk_model *m, gk_rfm_rows *w, gk_pool *pool)
+void gk_rfm_predict_cells(gk_model *m, const int32_t *cells, int count, gk_rfm_cells *w)
 {
-    const size_t threads = (size_t)m->threads;
-    w->rows = gk_pool_take(pool, threads * GK_RFM_ROWS * (size_t)m->n, sizeof(double));
-    w->product = gk_pool_take(pool, threads * GK_RFM_ROWS * (size_t)m->p, sizeof(double));
-    w->packed = gk_pool_take(pool, gk_product_size_f64(m->n, m->p), sizeof(double));
+    enum { GROUP = 2 * GK_PANEL };
+    const int n = m->n, p = m->p;
+#pragma omp parallel for num_threads(m->threads) schedule(static)
+    for (int from = 0; from < n; from += GK_PANEL_DEPTH) {
+        const size_t at = (size_t)from * (size_t)p;
+        gk_panel_pack_f64(p, n - from < GK_PANEL_DEPTH ? n - from : GK_PANEL_DEPTH, m->alpha + at, p, w->packed + at);
+    }
+#pragma omp parallel for num_threads(m->threads) schedule(dynamic, 1)
+    for (int first = 0; first < count; first += GROUP) {
+        if (omp_get_thread_num() == 0) gk_rfm_tell(m, "predicting", (double)first / count);
+        predict_group(m, cells + first, count - first < GROUP ? count - first : GROUP, w->packed,
+                      &w->desks[omp_get_thread_num()]);
+    }
+}
+
+void gk_rfm_cells_layout(const gk_model *m, gk_rfm_cells *w, gk_pool *pool)
+{
+    const size_t threads = (size_t)m->threads, p = (size_t)m->p;
+    w->desks = gk_pool_take(pool, threads, sizeof *w->desks);
+    for (size_t i = 0; i < threads; i++) {
+        gk_rfm_cells_desk desk;
+        gk_rfm_panel_layout(&m->tables, &desk.panel[0], pool);
+        gk_rfm_panel_layout(&m->tables, &desk.panel[1], pool);
+        desk.block = gk_pool_take(pool, GK_PANEL_DEPTH * GK_PANEL, sizeof(double));
+        desk.product = gk_pool_take(pool, 2 * p * GK_PANEL, sizeof(double));
+        if (w->desks) w->desks[i] = desk;
+    }
+    w->packed = gk_pool_take(pool, (size_t)m->n * p, sizeof(double));
     w->others = gk_pool_take(pool, (size_t)(m->n_cells - m->n), sizeof *w->others);
 }
 
-void gk_rfm_rows_place(const gk_model *m, gk_rfm_rows *w)
+void gk_rfm_cells_place(const gk_model *m, gk_rfm_cells *w)
 {
     int next = 0, other = 0;
     for (int cell = 0; cell < m->n_cells; cell++) {

@@ -1,11 +1,8 @@
-/* product.c: products that do not copy a factor (product.h). B lies in panels of four vectors' width, packed one after
- * the other or side by side in a grid; six rows of A at a time against one panel: 24 sums in registers, each number of
- * A read once a panel. */
+/* product.c: products that do not copy a factor (product.h). B falls into panels of four vectors' width, side by side in
+ * a grid; six rows of A at a time against one panel: 24 sums in registers, each number of A read once a panel. */
 #include "product.h"
 #include "gk_machine.h"
 #include "gk_matrix.h"
-
-#include <string.h>
 
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(GK_PORTABLE)
 #include <immintrin.h>
@@ -52,22 +49,6 @@ static bool have_avx512(void)
 #else
 
 #define DEFINE_BY_BLAS(suffix, real, gemm)                                                                             \
-    size_t gk_product_size_##suffix(int k, int n)                                                                      \
-    {                                                                                                                  \
-        return (size_t)k * (size_t)n;                                                                                  \
-    }                                                                                                                  \
-    void gk_product_pack_##suffix(int k, int n, const real *b, int first, int last, real *packed)                      \
-    {                                                                                                                  \
-        (void)k;                                                                                                       \
-        const size_t row = (size_t)n;                                                                                  \
-        memcpy(packed + (size_t)first * row, b + (size_t)first * row, (size_t)(last - first) * row * sizeof *packed);  \
-    }                                                                                                                  \
-    void gk_product_##suffix(bool ta, int m, int n, int k, const real *a, int lda, const real *packed, int all,        \
-                             int begin, real *c, int ldc)                                                              \
-    {                                                                                                                  \
-        (void)all;                                                                                                     \
-        gemm(ta, false, m, n, k, 1, a, lda, packed + (size_t)begin * (size_t)n, n, 0, c, ldc);                         \
-    }                                                                                                                  \
     void gk_product_grid_##suffix(bool ta, int m, int n, int k, const real *a, int lda, const real *b, int ldb,        \
                                   bool add, real *c, int ldc)                                                          \
     {                                                                                                                  \

@@ -13,40 +13,46 @@ enum {
 
 static void radial_layout(gk_model *m, gk_pool *pool)
 {
-    const size_t n = (size_t)m->n, p = (size_t)m->p;
+    const size_t n = (size_t)m->n, p = (size_t)m->p, lanes = (size_t)gk_panels(2 * m->p) * GK_PANEL;
     gk_rfm_radial counting, *d = gk_pool_take(pool, 1, sizeof *d);
     m->radial = d;
     if (!d) d = &counting;
     m->outputs = gk_pool_take(pool, p * (size_t)m->n_cells, sizeof(double));
-    d->kernel = gk_pool_take(pool, n * n, sizeof(float));
-    d->e = gk_pool_take(pool, n * 2 * p, sizeof(float));
+    d->kernel = gk_pool_take(pool, (size_t)gk_panels(m->n) * (n + 2 * p) * GK_PANEL, sizeof(float));
+    d->e = gk_pool_take(pool, n * lanes, sizeof(float));
     d->zk = gk_pool_take(pool, 2 * p * n, sizeof(double));
-    d->l = gk_pool_take(pool, 2 * p * n, sizeof(double));
+    d->l = gk_pool_take(pool, n * 2 * p, sizeof(double));
     float **vectors[] = {&d->x, &d->r, &d->q, &d->kq};
     for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++)
         *vectors[i] = gk_pool_take(pool, n * p, sizeof(float));
-    d->packed = gk_pool_take(pool, gk_product_size_f32(m->n, m->p), sizeof(float));
+    d->packed = gk_pool_take(pool, n * p, sizeof(float));
     d->u = gk_pool_take(pool, n * p, sizeof(double));
     gk_coarse_layout(&d->coarse, m->p, false, pool);
-    double **squares[] = {&d->count_inverse, &d->s_inverse, &d->f, &d->work};
+    double **squares[] = {&d->count_inverse, &d->s_inverse, &d->f, &d->work, &d->packed_square};
     for (size_t i = 0; i < sizeof squares / sizeof *squares; i++)
         *squares[i] = gk_pool_take(pool, 4 * p * p, sizeof(double));
     double **sums[] = {&d->zy, &d->sums, &d->v};
     for (size_t i = 0; i < sizeof sums / sizeof *sums; i++) *sums[i] = gk_pool_take(pool, 2 * p * p, sizeof(double));
-    d->t = gk_pool_take(pool, 2 * p * (size_t)gk_grid_stride(m->p), sizeof(float));
+    float **factors[] = {&d->t, &d->packed_t};
+    for (size_t i = 0; i < sizeof factors / sizeof *factors; i++)
+        *factors[i] = gk_pool_take(pool, 2 * p * p, sizeof(float));
     double **classes[] = {&d->size, &d->before, &d->energy, &d->goal, &d->a, &d->b};
     for (size_t i = 0; i < sizeof classes / sizeof *classes; i++) *classes[i] = gk_pool_take(pool, p, sizeof(double));
+    d->row_sums = gk_pool_take(pool, n, sizeof *d->row_sums);
     d->iterations = gk_pool_take(pool, p, sizeof *d->iterations);
     d->desks = gk_pool_take(pool, (size_t)m->threads, sizeof *d->desks);
     for (int i = 0; i < m->threads; i++) {
         gk_radial_desk desk;
-        desk.line = gk_pool_take(pool, n, sizeof(double));
-        desk.sums = gk_pool_take(pool, 2 * p * p, sizeof(float));
+        gk_rfm_panel_layout(&m->tables, &desk.panel, pool);
+        desk.block = gk_pool_take(pool, GK_PANEL_DEPTH * GK_PANEL, sizeof(double));
+        desk.zk = gk_pool_take(pool, 2 * p * GK_PANEL, sizeof(double));
+        desk.l = gk_pool_take(pool, 2 * p * GK_PANEL, sizeof(double));
+        desk.product = gk_pool_take(pool, p * GK_PANEL, sizeof(float));
+        desk.sums = gk_pool_take(pool, lanes * p, sizeof(float));
         desk.of_class = gk_pool_take(pool, p, sizeof(double));
-        desk.factors = gk_pool_take(pool, 4 * GK_RFM_ROWS * p, sizeof(double));
         if (d->desks) d->desks[i] = desk;
     }
-    gk_rfm_rows_layout(m, &d->rows, pool);
+    gk_rfm_cells_layout(m, &d->cells, pool);
     if (m->tolerance < GK_RFM_FINE)
         gk_moments_layout_f64(m, &d->fine_moments, pool);
     else
@@ -55,7 +61,7 @@ static void radial_layout(gk_model *m, gk_pool *pool)
 
 static void radial_place(gk_model *m)
 {
-    gk_rfm_rows_place(m, &m->radial->rows);
+    gk_rfm_cells_place(m, &m->radial->cells);
     gk_radial_place(m);
 }
 
@@ -67,60 +73,115 @@ static void radial_prepare(gk_model *m)
 
 /* ---- conjugate gradients on all classes ---- */
 
-/* After a new q: its packed form, and t = -S^+ E'q. */
-static void see_coarse(gk_model *m)
+/* out [p] = the pieces' numbers of each class, added. */
+static void sum_of_pieces(const gk_model *m, double *out)
 {
-    gk_rfm_radial *d = m->radial;
-    const size_t row = (size_t)m->p, count = 2 * row * row, stride = (size_t)gk_grid_stride(m->p);
-    const int side = 2 * m->p, p = m->p;
-#pragma omp parallel for num_threads(m->threads) schedule(static, 1)
+    const size_t row = (size_t)m->p;
+    memset(out, 0, row * sizeof *out);
     for (int piece = 0; piece < m->threads; piece++) {
-        const int first = gk_radial_first(m, piece), some = gk_radial_first(m, piece + 1) - first;
-        gk_product_pack_f32(m->n, p, d->q, first, first + some, d->packed);
-        gk_product_f32(true, side, p, some, d->e + (size_t)first * (size_t)side, side, d->packed, m->n, first,
-                       d->desks[piece].sums, p);
-    }
-    memset(d->sums, 0, count * sizeof *d->sums);
-    for (int piece = 0; piece < m->threads; piece++) {
-        for (size_t i = 0; i < count; i++) d->sums[i] += (double)d->desks[piece].sums[i];
-    }
-    gk_radial_multiply(m, d->s_inverse, d->sums, p, d->v);
-    for (size_t a = 0; a < 2 * row; a++) {
-        for (size_t c = 0; c < row; c++) d->t[a * stride + c] = (float)-d->v[a * row + c];
+        for (size_t c = 0; c < row; c++) out[c] += m->radial->desks[piece].of_class[c];
     }
 }
 
-/* kq = (K^ + ridge - E S^+ E') q; energy = q'kq. */
-static void apply(gk_model *m)
+/* t = v [2p,p], in float32 and packed. */
+static void pack_t(const gk_model *m)
 {
     gk_rfm_radial *d = m->radial;
-    const int n = m->n, p = m->p, side = 2 * p;
-    const size_t row = (size_t)p;
-    const float ridge = (float)m->ridge;
-    see_coarse(m);
+    const size_t row = (size_t)m->p;
+    for (size_t i = 0; i < 2 * row * row; i++) d->t[i] = (float)d->v[i];
+    gk_panel_pack_f32(m->p, 2 * m->p, d->t, m->p, d->packed_t);
+}
+
+/* q = r + b q for one piece of the points; b NULL: q stays. */
+GK_HOT static void turn(size_t count, const float *r, const double *b, float *q, size_t row)
+{
+    for (size_t i = 0; i < count; i++, q += row, r += row) {
+#pragma omp simd
+        for (size_t c = 0; c < row; c++) q[c] = r[c] + (float)b[c] * q[c];
+    }
+}
+
+/* q = r + b q, unless b is NULL; q's packed form; t = -S^+ E'q. */
+static void see_coarse(gk_model *m, const double *b)
+{
+    gk_rfm_radial *d = m->radial;
+    const int p = m->p, lanes = gk_panels(2 * p) * GK_PANEL;
+    const size_t row = (size_t)p, count = 2 * row * row;
 #pragma omp parallel for num_threads(m->threads) schedule(static, 1)
     for (int piece = 0; piece < m->threads; piece++) {
-        const size_t first = (size_t)gk_radial_first(m, piece), last = (size_t)gk_radial_first(m, piece + 1);
-        double *dots = d->desks[piece].of_class;
-        const int some = (int)(last - first);
-        float *to = d->kq + first * row;
-        gk_product_f32(false, some, p, n, d->kernel + first * (size_t)n, n, d->packed, n, 0, to, p);
-        gk_product_grid_f32(false, some, p, side, d->e + first * (size_t)side, side, d->t, gk_grid_stride(p), true, to,
-                            p);
-        memset(dots, 0, row * sizeof *dots);
-        for (size_t i = first; i < last; i++) {
-            float *kq = d->kq + i * row;
-            const float *q = d->q + i * row;
-#pragma omp simd
-            for (size_t c = 0; c < row; c++) {
-                kq[c] += ridge * q[c];
-                dots[c] += (double)(kq[c] * q[c]);
-            }
+        const int begin = gk_radial_first(m, piece), end = gk_radial_first(m, piece + 1);
+        float *sums = d->desks[piece].sums;
+        if (begin == end) memset(sums, 0, (size_t)lanes * row * sizeof *sums);
+        for (int from = begin; from < end; from += GK_PANEL_DEPTH) {
+            const int depth = end - from < GK_PANEL_DEPTH ? end - from : GK_PANEL_DEPTH;
+            const size_t at = (size_t)from * row;
+            if (b) turn((size_t)depth, d->r + at, b, d->q + at, row);
+            gk_panel_pack_f32(p, depth, d->q + at, p, d->packed + at);
+            for (int lane = 0; lane < lanes; lane += GK_PANEL)
+                gk_panel_product_f32(p, depth, d->e + (size_t)from * (size_t)lanes + lane, lanes, d->packed + at,
+                                     from > begin, sums + (size_t)lane * row);
         }
     }
-    memset(d->energy, 0, row * sizeof *d->energy);
+    memset(d->sums, 0, count * sizeof *d->sums);
     for (int piece = 0; piece < m->threads; piece++) {
-        for (size_t c = 0; c < row; c++) d->energy[c] += d->desks[piece].of_class[c];
+        const float *sums = d->desks[piece].sums;
+        for (size_t a = 0; a < 2 * row; a++) {
+            const float *of_a = sums + a / GK_PANEL * GK_PANEL * row + a % GK_PANEL;
+            for (size_t c = 0; c < row; c++) d->sums[a * row + c] += (double)of_a[c * GK_PANEL];
+        }
+    }
+    gk_radial_multiply(m, -1, d->s_inverse, 2 * p, d->sums, d->v);
+    pack_t(m);
+}
+
+/* to [count,p] = what a panel's lanes hold + ridge q; dots += q o to. */
+GK_HOT static void set_down(int count, int p, const float *lanes, float ridge, const float *q, float *to, double *dots)
+{
+    for (int i = 0; i < count; i++, q += p, to += p) {
+#pragma omp simd
+        for (int c = 0; c < p; c++) {
+            to[c] = lanes[c * GK_PANEL + i] + ridge * q[c];
+            dots[c] += (double)(to[c] * q[c]);
+        }
+    }
+}
+
+/* kq = (K^ + ridge - E S^+ E') q for the q that see_coarse makes; energy = q'kq. */
+static void apply(gk_model *m, const double *b)
+{
+    gk_rfm_radial *d = m->radial;
+    const int n = m->n, p = m->p;
+    const size_t row = (size_t)p;
+    see_coarse(m, b);
+#pragma omp parallel for num_threads(m->threads) schedule(static, 1)
+    for (int piece = 0; piece < m->threads; piece++) {
+        const int last = gk_radial_first(m, piece + 1);
+        const gk_radial_desk *desk = &d->desks[piece];
+        memset(desk->of_class, 0, row * sizeof *desk->of_class);
+        for (int first = gk_radial_first(m, piece); first < last; first += GK_PANEL) {
+            const float *panel = gk_radial_panel(m, first);
+            const size_t at = (size_t)first * row;
+            gk_panel_product_f32(p, n, panel, GK_PANEL, d->packed, false, desk->product);
+            gk_panel_product_f32(p, 2 * p, panel + (size_t)n * GK_PANEL, GK_PANEL, d->packed_t, true, desk->product);
+            set_down(last - first < GK_PANEL ? last - first : GK_PANEL, p, desk->product, (float)m->ridge,
+                     d->q + at, d->kq + at, desk->of_class);
+        }
+    }
+    sum_of_pieces(m, d->energy);
+}
+
+/* x += a q, r -= a kq for one piece of the points; sizes += r o r. */
+GK_HOT static void step_on(size_t count, const double *a, const float *q, const float *kq, float *x, float *r,
+                           double *sizes, size_t row)
+{
+    for (size_t i = 0; i < count; i++, q += row, kq += row, x += row, r += row) {
+#pragma omp simd
+        for (size_t c = 0; c < row; c++) {
+            const float step = (float)a[c], next = r[c] - step * kq[c];
+            x[c] += step * q[c];
+            r[c] = next;
+            sizes[c] += (double)(next * next);
+        }
     }
 }
 
@@ -131,41 +192,13 @@ static void advance(gk_model *m)
     const size_t row = (size_t)m->p;
 #pragma omp parallel for num_threads(m->threads) schedule(static, 1)
     for (int piece = 0; piece < m->threads; piece++) {
-        double *sizes = d->desks[piece].of_class;
-        memset(sizes, 0, row * sizeof *sizes);
-        for (int i = gk_radial_first(m, piece); i < gk_radial_first(m, piece + 1); i++) {
-            float *x = d->x + (size_t)i * row, *r = d->r + (size_t)i * row;
-            const float *q = d->q + (size_t)i * row, *kq = d->kq + (size_t)i * row;
-#pragma omp simd
-            for (size_t c = 0; c < row; c++) {
-                const float step = (float)d->a[c], next = r[c] - step * kq[c];
-                x[c] += step * q[c];
-                r[c] = next;
-                sizes[c] += (double)(next * next);
-            }
-        }
+        const size_t first = (size_t)gk_radial_first(m, piece), last = (size_t)gk_radial_first(m, piece + 1);
+        const size_t at = first * row;
+        memset(d->desks[piece].of_class, 0, row * sizeof(double));
+        step_on(last - first, d->a, d->q + at, d->kq + at, d->x + at, d->r + at, d->desks[piece].of_class, row);
     }
     memcpy(d->before, d->size, row * sizeof *d->size);
-    memset(d->size, 0, row * sizeof *d->size);
-    for (int piece = 0; piece < m->threads; piece++) {
-        for (size_t c = 0; c < row; c++) d->size[c] += d->desks[piece].of_class[c];
-    }
-}
-
-/* q = r + b q */
-static void turn(gk_model *m)
-{
-    gk_rfm_radial *d = m->radial;
-    const size_t row = (size_t)m->p;
-#pragma omp parallel for num_threads(m->threads) schedule(static, 1)
-    for (int piece = 0; piece < m->threads; piece++) {
-        for (int i = gk_radial_first(m, piece); i < gk_radial_first(m, piece + 1); i++) {
-            const float *r = d->r + (size_t)i * row;
-            float *q = d->q + (size_t)i * row;
-#pragma omp simd
-            for (size_t c = 0; c < row; c++) q[c] = r[c] + (float)d->b[c] * q[c];
-        }
-    }
+    sum_of_pieces(m, d->size);
 }
 
 /* Adds to x until every class's |r| is at most its goal; a class that is there stands still, and so does one whose
@@ -183,8 +216,7 @@ static int conjugate_gradients(gk_model *m)
         if (!busy) return GK_OK;
         gk_rfm_tell(m, "solving", (double)done / LIMIT);
         for (int c = 0; c < p; c++) d->b[c] = done > 0 && d->before[c] > 0 ? d->size[c] / d->before[c] : 0;
-        turn(m);
-        apply(m);
+        apply(m, d->b);
         for (int c = 0; c < p; c++) {
             const double step = d->size[c] / d->energy[c];
             if (!(d->energy[c] > 0 && isfinite(step))) d->goal[c] = INFINITY;
@@ -208,16 +240,26 @@ static int label_of(const gk_model *m, size_t i)
 static void reduce_right_hand_side(gk_model *m)
 {
     gk_rfm_radial *d = m->radial;
-    const int p = m->p, side = 2 * p;
-    const size_t row = (size_t)p, count = 2 * row * row, stride = (size_t)gk_grid_stride(p);
+    const int p = m->p, n = m->n;
+    const size_t row = (size_t)p, count = 2 * row * row;
     gk_radial_project_f32(m, d->r);
     memcpy(d->zy, d->sums, count * sizeof *d->zy);
     gk_radial_add_f32(m, -1, d->v, d->r);
-    gk_radial_multiply(m, d->s_inverse, d->zy, p, d->v);
-    for (size_t a = 0; a < 2 * row; a++) {
-        for (size_t c = 0; c < row; c++) d->t[a * stride + c] = (float)-d->v[a * row + c];
+    gk_radial_multiply(m, -1, d->s_inverse, 2 * p, d->zy, d->v);
+    pack_t(m);
+#pragma omp parallel for num_threads(m->threads) schedule(static, 1)
+    for (int piece = 0; piece < m->threads; piece++) {
+        const int last = gk_radial_first(m, piece + 1);
+        float *lanes = d->desks[piece].product;
+        for (int first = gk_radial_first(m, piece); first < last; first += GK_PANEL) {
+            gk_panel_product_f32(p, 2 * p, gk_radial_panel(m, first) + (size_t)n * GK_PANEL, GK_PANEL, d->packed_t, false,
+                                 lanes);
+            for (int i = first; i < last && i < first + GK_PANEL; i++) {
+                float *r = d->r + (size_t)i * row;
+                for (int c = 0; c < p; c++) r[c] += lanes[c * GK_PANEL + i - first];
+            }
+        }
     }
-    gk_product_grid_f32(false, m->n, p, side, d->e, side, d->t, (int)stride, true, d->r, p);
 }
 
 /* The start: what the old coefficients have beside Z, each class times the factor that minimises its energy, goes to u.
@@ -225,22 +267,37 @@ static void reduce_right_hand_side(gk_model *m)
 static void warm_start(gk_model *m)
 {
     gk_rfm_radial *d = m->radial;
-    const size_t row = (size_t)m->p, n = (size_t)m->n;
-    double along[1024] = {0}; /* p <= 1009 */
-    memcpy(d->u, m->alpha, n * row * sizeof *d->u);
+    const size_t row = (size_t)m->p;
+    double *along = d->a;
+    memcpy(d->u, m->alpha, (size_t)m->n * row * sizeof *d->u);
     gk_radial_project(m, d->u);
     gk_radial_add(m, -1, d->v, d->u);
-    for (size_t i = 0; i < n * row; i++) d->q[i] = (float)d->u[i];
-    apply(m);
-    for (size_t i = 0; i < n * row; i++) along[i % row] += (double)d->r[i] * (double)d->q[i];
+    for (size_t i = 0; i < (size_t)m->n * row; i++) d->q[i] = (float)d->u[i];
+    apply(m, NULL);
+#pragma omp parallel for num_threads(m->threads) schedule(static, 1)
+    for (int piece = 0; piece < m->threads; piece++) {
+        double *of_class = d->desks[piece].of_class;
+        memset(of_class, 0, row * sizeof *of_class);
+        for (int i = gk_radial_first(m, piece); i < gk_radial_first(m, piece + 1); i++) {
+            const float *r = d->r + (size_t)i * row, *q = d->q + (size_t)i * row;
+            for (size_t c = 0; c < row; c++) of_class[c] += (double)r[c] * (double)q[c];
+        }
+    }
+    sum_of_pieces(m, along);
     for (size_t c = 0; c < row; c++) {
         const double scale = along[c] / d->energy[c];
         d->a[c] = d->energy[c] > 0 && isfinite(scale) ? scale : 0;
     }
-    for (size_t i = 0; i < n * row; i++) {
-        const double scale = d->a[i % row];
-        d->u[i] = scale == 0 ? 0 : scale * d->u[i];
-        d->r[i] = scale == 0 ? d->r[i] : (float)((double)d->r[i] - scale * (double)d->kq[i]);
+#pragma omp parallel for num_threads(m->threads) schedule(static)
+    for (int i = 0; i < m->n; i++) {
+        const float *kq = d->kq + (size_t)i * row;
+        double *u = d->u + (size_t)i * row;
+        float *r = d->r + (size_t)i * row;
+        for (size_t c = 0; c < row; c++) {
+            const double scale = d->a[c];
+            u[c] = scale == 0 ? 0 : scale * u[c];
+            r[c] = scale == 0 ? r[c] : (float)((double)r[c] - scale * (double)kq[c]);
+        }
     }
 }
 
@@ -248,13 +305,13 @@ static void warm_start(gk_model *m)
 static void complete(gk_model *m)
 {
     gk_rfm_radial *d = m->radial;
-    const size_t row = (size_t)m->p, n = (size_t)m->n, count = 2 * row * row;
-    for (size_t i = 0; i < n * row; i++) d->u[i] += (double)d->x[i];
+    const size_t row = (size_t)m->p, count = 2 * row * row;
+    for (size_t i = 0; i < (size_t)m->n * row; i++) d->u[i] += (double)d->x[i];
     gk_radial_project(m, d->u);
     gk_radial_add(m, -1, d->v, d->u);
-    memcpy(d->sums, d->zy, count * sizeof *d->sums);
-    gk_gemm(false, false, 2 * m->p, m->p, m->n, -1, d->zk, m->n, d->u, m->p, 1, d->sums, m->p);
-    gk_radial_multiply(m, d->s_inverse, d->sums, m->p, d->v);
+    gk_radial_multiply(m, -1, d->zk, m->n, d->u, d->sums);
+    for (size_t i = 0; i < count; i++) d->sums[i] += d->zy[i];
+    gk_radial_multiply(m, 1, d->s_inverse, 2 * m->p, d->sums, d->v);
     gk_radial_add(m, 1, d->v, d->u);
 }
 
@@ -264,7 +321,7 @@ static double measure(gk_model *m, const double *may_keep, bool *good)
     gk_rfm_radial *d = m->radial;
     const size_t row = (size_t)m->p;
     double sum = 0;
-    gk_rfm_predict_cells(m, m->split->train, m->n, &d->rows);
+    gk_rfm_predict_cells(m, m->split->train, m->n, &d->cells);
     *good = true;
     for (int c = 0; c < m->p; c++) {
         const double residual_sq = gk_rfm_residual_sq(m, c);
@@ -321,7 +378,7 @@ static int correct(gk_model *m)
 static void finish(gk_model *m)
 {
     double sum = 0;
-    gk_rfm_predict_cells(m, m->radial->rows.others, m->n_cells - m->n, &m->radial->rows);
+    gk_rfm_predict_cells(m, m->radial->cells.others, m->n_cells - m->n, &m->radial->cells);
     for (int c = 0; c < m->p; c++) sum += gk_rfm_residual_sq(m, c);
     m->residual = sqrt(sum / m->n); /* |Y|^2 = n */
 }
@@ -352,7 +409,7 @@ static int radial_solve(gk_model *m)
 
 static int radial_predict(gk_model *m)
 {
-    gk_rfm_predict_cells(m, m->split->train, m->n, &m->radial->rows);
+    gk_rfm_predict_cells(m, m->split->train, m->n, &m->radial->cells);
     finish(m);
     return isfinite(m->residual)
                ? GK_OK
@@ -362,7 +419,7 @@ static int radial_predict(gk_model *m)
 static int radial_moments(gk_model *m, int first, int classes)
 {
     gk_rfm_radial *d = m->radial;
-    double *row_sums = d->desks[0].line;
+    double *row_sums = d->row_sums;
     int code = gk_radial_fill_coarse(m);
     if (code == GK_OK && !m->predicted) code = radial_predict(m);
     m->predicted = code == GK_OK;

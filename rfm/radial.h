@@ -8,62 +8,76 @@
  *
  * All large eigenvalues of K are in S; what is left for conjugate gradients has a condition below ten, and starting
  * from the coefficients of before takes 3 to 10 iterations. The entries of K^ are small, too, so that float32 loses
- * nothing that matters, though in K itself, with a condition of 1e5, it would. All classes at once: an iteration is a
- * product of matrices. The residual that counts is measured in float64 from K itself. */
+ * nothing that matters, though in K itself, with a condition of 1e5, it would; nor would it do to keep K (I - P), smaller
+ * by one projection only, and take the other off an iteration's product. All classes at once: an iteration is a product
+ * of matrices. The residual that counts is measured in float64 from K itself. */
 #ifndef GK_RFM_RADIAL_H
 #define GK_RFM_RADIAL_H
 
 #include "grid.h"
 #include "moments.h"
-#include "product.h"
 
 /* What one thread works in. */
 typedef struct gk_radial_desk {
-    double *line;     /* [n] */
-    float *sums;      /* [2p,p] E'q of its points */
+    gk_rfm_panel panel;
+    double *block;    /* [DEPTH,PANEL] of K */
+    double *zk;       /* [2p,PANEL] a panel's columns of Z'K */
+    double *l;        /* [2p,PANEL] the same of (Z'Z)^+ Z'K, or of (Z'Z)^+ Z'K (I - P) */
+    float *product;   /* [p,PANEL] */
+    float *sums;      /* [panels of 2p,p,PANEL] E'q of its points */
     double *of_class; /* [p] */
-    double *factors;  /* [4,ROWS,p] */
 } gk_radial_desk;
 
 struct gk_rfm_radial {
-    float *kernel;         /* [n,n] K^ */
-    float *e;              /* [n,2p] E */
-    double *zk, *l;        /* [2p,n] Z'K and L = (Z'Z)^+ Z'K, so that (PK)[i,j] = L[x_i,j] + L[p + y_i,j] */
+    float *kernel;         /* [panels,n+2p,PANEL] K^ above E', points in lanes */
+    float *e;              /* [n,panels of 2p,PANEL] E */
+    double *zk;            /* [2p,n] Z'K */
+    double *l;             /* [n,2p] K Z (Z'Z)^+: (KP)[i,j] = L[i,x_j] + L[i,p+y_j] */
     float *x, *r, *q, *kq; /* [n,p] */
-    float *packed;         /* q as gk_product_f32 takes it */
+    float *packed;         /* [n,p] q as gk_panel_product_f32 takes it */
     double *u;             /* [n,p] */
     gk_coarse coarse;
-    bool coarse_known;     /* zk to e are of the current tables */
+    bool coarse_known;     /* zk, s_inverse, e, l and f are of the current tables */
     double *count_inverse; /* [2p,2p] (Z'Z)^+ */
     double *s_inverse;     /* [2p,2p] S^+ */
-    double *f, *work;      /* [2p,2p] (Z'Z)^+ Z'KZ (Z'Z)^+ */
+    double *f, *work;      /* [2p,2p] (Z'Z)^+ Z'KZ (Z'Z)^+; at first Z'KZ */
+    double *packed_square; /* [2p,2p] a factor as gk_panel_product_f64 takes it */
     double *zy, *sums, *v; /* [2p,p] Z'y of the right-hand side, and sums and what comes of them */
-    float *t;              /* [2p,stride] what E is multiplied by, rows as those of a grid */
+    float *t, *packed_t;   /* [2p,p] what E is multiplied by, and as gk_panel_product_f32 takes it */
     double *size, *before, *energy, *goal, *a,
         *b;                /* [p] numbers of a class: |r|^2, q'Kq, what |r| must come to, factors */
+    double *row_sums;      /* [n] of K */
     int *iterations;       /* [p] */
     gk_radial_desk *desks; /* [threads] */
-    gk_rfm_rows rows;
+    gk_rfm_cells cells;
     gk_moments_f32 moments;
     gk_moments_f64 fine_moments; /* instead, where the tolerance is fine */
 };
 
-/* Points are shared out in one piece a thread. */
+/* Points are shared out in one piece a thread, of whole stretches of a packed factor. */
 static inline int gk_radial_first(const gk_model *m, int piece)
 {
-    return (int)((int64_t)m->n * piece / m->threads);
+    const int stretches = (m->n + GK_PANEL_DEPTH - 1) / GK_PANEL_DEPTH;
+    const int64_t first = (int64_t)stretches * piece / m->threads * GK_PANEL_DEPTH;
+    return first < m->n ? (int)first : m->n;
+}
+
+/* The kernel's panel that begins with point `first`. */
+static inline float *gk_radial_panel(const gk_model *m, int first)
+{
+    return m->radial->kernel + (size_t)first * (size_t)(m->n + 2 * m->p);
 }
 
 /* ---- radial_split.c: the parts of K ---- */
 
 /* (Z'Z)^+; once. */
 void gk_radial_place(gk_model *m);
-/* zk, s_inverse, l, f and e of the current tables, unless they are known. GK_DIVERGED if S is not positive definite. */
+/* zk, s_inverse, e, l and f of the current tables, unless they are known. GK_DIVERGED if S is not positive definite. */
 int gk_radial_fill_coarse(gk_model *m);
-/* K^ */
+/* kernel; needs the former. */
 void gk_radial_fill_fine(gk_model *m);
-/* out [2p,columns] = a [2p,2p] b [2p,columns] */
-void gk_radial_multiply(const gk_model *m, const double *a, const double *b, int columns, double *out);
+/* out [2p,p] = factor a [2p,k] b [k,p] */
+void gk_radial_multiply(const gk_model *m, double factor, const double *a, int k, const double *b, double *out);
 /* sums = Z'w [2p,p] and v = (Z'Z)^+ Z'w for w [n,p]: Pw = Z v. */
 void gk_radial_project(gk_model *m, const double *w);
 void gk_radial_project_f32(gk_model *m, const float *w);

@@ -20,6 +20,7 @@
 
 #include "gk_matrix.h"
 #include "gk_method.h"
+#include "panel.h"
 
 /* With a solver_tolerance below this the feature moments are summed in float64, too. Where G is far from full rank, M =
  * G^.5 turns a rounding of 1e-7 in G into 3e-4. */
@@ -54,6 +55,14 @@ typedef struct gk_rfm_tables {
     double *a, *b, *bt, *c; /* [px,px] [px,p] [p,px] [p,p] blocks of M, or exp tables of them when factored; bt = b' */
     double *q;              /* [px,p] g(z, z) */
 } gk_rfm_tables;
+
+/* Points whose kernel rows are made together. k(z_j, z_i) comes of u[x_i,j] and v[y_i,j]: with the tables factored it is
+ * their product times h_i, else g(z_j, z_i) is their sum. */
+typedef struct gk_rfm_panel {
+    int count;
+    double *u, *v; /* [px,PANEL] [p,PANEL] */
+    double *q;     /* [PANEL] g(z_j, z_j) */
+} gk_rfm_panel;
 
 typedef struct gk_rfm_dense gk_rfm_dense;
 typedef struct gk_rfm_grids gk_rfm_grids;
@@ -138,19 +147,23 @@ void gk_rfm_tell(gk_model *m, const char *doing, double share);
 
 /* ---- predict.c: outputs by rows of the kernel matrix ---- */
 
-enum { GK_RFM_ROWS = 36 }; /* kernel rows that are made and multiplied at a time */
+/* What one thread works in. */
+typedef struct gk_rfm_cells_desk {
+    gk_rfm_panel panel[2]; /* two at a time, so that each piece of the packed alpha is read half as often */
+    double *block;         /* [DEPTH,PANEL] of the kernel matrix */
+    double *product;       /* [2,p,PANEL] */
+} gk_rfm_cells_desk;
 
-typedef struct gk_rfm_rows {
-    double *rows;    /* [threads,ROWS,n] */
-    double *product; /* [threads,ROWS,p] */
-    double *packed;  /* alpha as gk_product_f64 takes it */
-    int32_t *others; /* [n_cells - n] the cells that are not trained on */
-} gk_rfm_rows;
+typedef struct gk_rfm_cells {
+    gk_rfm_cells_desk *desks; /* [threads] */
+    double *packed;           /* alpha as gk_panel_product_f64 takes it */
+    int32_t *others;          /* [n_cells - n] the cells that are not trained on */
+} gk_rfm_cells;
 
-void gk_rfm_rows_layout(const gk_model *m, gk_rfm_rows *w, gk_pool *pool);
-void gk_rfm_rows_place(const gk_model *m, gk_rfm_rows *w);
+void gk_rfm_cells_layout(const gk_model *m, gk_rfm_cells *w, gk_pool *pool);
+void gk_rfm_cells_place(const gk_model *m, gk_rfm_cells *w);
 /* m->outputs on some cells from m->alpha. */
-void gk_rfm_predict_cells(gk_model *m, const int32_t *cells, int count, gk_rfm_rows *w);
+void gk_rfm_predict_cells(gk_model *m, const int32_t *cells, int count, gk_rfm_cells *w);
 /* |y - (K + ridge) alpha|^2 of one class, from the outputs on the training cells. */
 double gk_rfm_residual_sq(const gk_model *m, int class);
 
@@ -166,14 +179,17 @@ void gk_rfm_two_moments(gk_model *m, gk_rfm_two_desk *desks, int first, int clas
 void gk_rfm_kernel_layout(gk_rfm_tables *t, gk_pool *pool);
 /* Fills the tables and the points' q and h from M [d,d]. */
 void gk_rfm_kernel_prepare(gk_rfm_tables *t, const double *metric, gk_rfm_points *by_x, gk_rfm_points *by_y);
-/* out [count]: k(z, z_i) for z = (x, y) and the points first .. first+count-1 of an order. */
-void gk_rfm_kernel_values(const gk_rfm_tables *t, int x, int y, const gk_rfm_points *at, int first, int count,
+/* Takes the panel's memory: two calls, as a layout's. */
+void gk_rfm_panel_layout(const gk_rfm_tables *t, gk_rfm_panel *w, gk_pool *pool);
+/* count <= PANEL points by their cells x p + y. */
+void gk_rfm_panel_place(const gk_rfm_tables *t, gk_rfm_panel *w, const int32_t *cells, int count);
+/* out [count,PANEL]: k(z_j, z_i) for the points z_j of a panel and the points i = first..first+count-1 of an order; 0 in
+ * lanes without a point. */
+void gk_rfm_kernel_values(const gk_rfm_tables *t, const gk_rfm_panel *w, const gk_rfm_points *at, int first, int count,
                           double *out);
 /* The same with R of the table above. */
-void gk_rfm_kernel_slopes(const gk_rfm_tables *t, int x, int y, const gk_rfm_points *at, int first, int count,
+void gk_rfm_kernel_slopes(const gk_rfm_tables *t, const gk_rfm_panel *w, const gk_rfm_points *at, int first, int count,
                           double *out);
-/* Where the gaussian kernel factors: u, v [p] with k(z, z_i) = u[x_i] v[y_i] h_i, h of the points. Else false. */
-bool gk_rfm_kernel_factors(const gk_rfm_tables *t, int x, int y, double *u, double *v);
 /* s of the table above. */
 double gk_rfm_kernel_scale(const gk_rfm_tables *t);
 static inline bool gk_rfm_kernel_radial(const gk_rfm_tables *t)

@@ -6,12 +6,13 @@
 #include <string.h>
 
 enum {
-    ROWS = 32, /* points whose coordinates are held at once */
+    ROWS = GK_PANEL, /* points whose coordinates are held at once */
     DESKS = 8, /* partial sums; their number must not depend on the threads, so that the sum does not either */
 };
 
 struct gk_rfm_two_desk {
-    double *line;    /* [n] a row of R */
+    gk_rfm_panel panel;
+    double *block;   /* [DEPTH,PANEL] of R */
     double *planes;  /* [d,ROWS,classes] coordinates of w_c(j): coordinate, point, class */
     double *mean;    /* [d,classes] sum of w_c(j) over this desk's points */
     double *partial; /* [d,d] */
@@ -19,11 +20,12 @@ struct gk_rfm_two_desk {
 
 gk_rfm_two_desk *gk_rfm_two_layout(const gk_model *m, gk_pool *pool)
 {
-    const size_t n = (size_t)m->n, p = (size_t)m->p, d = (size_t)m->d;
+    const size_t p = (size_t)m->p, d = (size_t)m->d;
     gk_rfm_two_desk *desks = gk_pool_take(pool, DESKS, sizeof *desks);
     for (int i = 0; i < DESKS; i++) {
         gk_rfm_two_desk desk;
-        desk.line = gk_pool_take(pool, n, sizeof(double));
+        gk_rfm_panel_layout(&m->tables, &desk.panel, pool);
+        desk.block = gk_pool_take(pool, GK_PANEL_DEPTH * GK_PANEL, sizeof(double));
         desk.planes = gk_pool_take(pool, d * ROWS * p, sizeof(double));
         desk.mean = gk_pool_take(pool, d * p, sizeof(double));
         desk.partial = gk_pool_take(pool, d * d, sizeof(double));
@@ -68,14 +70,20 @@ static void add_block(const gk_model *m, gk_rfm_two_desk *desk, const double *al
     const size_t p = (size_t)m->p, d = (size_t)m->d, stride = ROWS * classes;
     double tau[1024]; /* p <= 1009 */
     memset(desk->planes, 0, d * stride * sizeof *desk->planes);
+    gk_rfm_panel_place(&m->tables, &desk->panel, m->split->learn + first, count);
+    for (int from = 0; from < m->n; from += GK_PANEL_DEPTH) {
+        const int depth = m->n - from < GK_PANEL_DEPTH ? m->n - from : GK_PANEL_DEPTH;
+        gk_rfm_kernel_slopes(&m->tables, &desk->panel, &m->by_x, from, depth, desk->block);
+        for (int j = 0; j < count; j++) {
+            for (int i = 0; i < depth; i++)
+                add_to_coordinates(m, from + i, desk->planes + (size_t)j * classes, stride,
+                                   desk->block[i * GK_PANEL + j], alpha + (size_t)(from + i) * p, classes);
+        }
+    }
     for (int j = 0; j < count; j++) {
-        const int point = first + j;
         double *planes = desk->planes + (size_t)j * classes;
-        gk_rfm_kernel_slopes(&m->tables, m->by_x.x[point], m->by_x.y[point], &m->by_x, 0, m->n, desk->line);
-        for (int i = 0; i < m->n; i++)
-            add_to_coordinates(m, i, planes, stride, desk->line[i], alpha + (size_t)i * p, classes);
         find_tau(m, alpha, classes, planes, stride, tau);
-        add_to_coordinates(m, point, planes, stride, 1, tau, classes);
+        add_to_coordinates(m, first + j, planes, stride, 1, tau, classes);
         for (size_t a = 0; a < d; a++)
             for (size_t c = 0; c < classes; c++) desk->mean[a * classes + c] += planes[a * stride + c];
     }

@@ -1,5 +1,6 @@
 /* test_rfm_solvers.c: every way to solve gives the same machine, and the machine reproduces the published runs. */
 #include "gk_structure.h"
+#include "rfm/panel.h"
 #include "rfm/product.h"
 #include "rfm_lab.h"
 
@@ -229,52 +230,94 @@ static void threads_do_not_change_a_bit(void **state)
     for (int k = 0; k < 3; k++) free(m[k]);
 }
 
-/* One product in both number types, of a packed B and of one whose rows are padded as a grid's, where A is transposed or
- * not and only the rows begin .. begin+k-1 of a taller B count. */
-static void check_product(int m, int n, int k, bool ta, int begin, uint64_t seed)
+/* One product with a grid in both number types, where A is transposed or not, set down or added. */
+static void check_product(int m, int n, int k, bool ta, uint64_t seed)
 {
-    const int all = begin + k + 3, ld = ta ? m + 2 : k + 2, stride = (n + 15) / 16 * 16, lines = ta ? k : m;
-    const size_t size_a = (size_t)(lines * ld), size_b = (size_t)(all * n), size_c = (size_t)(m * n);
-    double *a = gk_alloc(size_a, 8), *b = gk_alloc(size_b, 8), *c = gk_alloc(size_c, 8), *want = gk_alloc(size_c, 8);
-    double *packed = gk_alloc(gk_product_size_f64(all, n), 8), *grid = gk_calloc((size_t)(all * stride), 8);
-    float *a32 = gk_alloc(size_a, 4), *b32 = gk_alloc(size_b, 4), *c32 = gk_alloc(size_c, 4);
-    float *packed32 = gk_alloc(gk_product_size_f32(all, n), 4), *grid32 = gk_calloc((size_t)(all * stride), 4);
-    assert_true(a && b && c && want && packed && grid && a32 && b32 && c32 && packed32 && grid32);
+    const int ld = ta ? m + 2 : k + 2, stride = (n + 15) / 16 * 16, lines = ta ? k : m;
+    const size_t size_a = (size_t)(lines * ld), size_b = (size_t)(k * stride), size_c = (size_t)(m * n);
+    double *a = gk_alloc(size_a, 8), *b = gk_calloc(size_b, 8), *c = gk_alloc(size_c, 8), *want = gk_alloc(size_c, 8);
+    float *a32 = gk_alloc(size_a, 4), *b32 = gk_calloc(size_b, 4), *c32 = gk_alloc(size_c, 4);
+    assert_true(a && b && c && want && a32 && b32 && c32);
     gk_random r;
     gk_random_seed(&r, seed, 7);
     for (size_t i = 0; i < size_a; i++) a32[i] = (float)(a[i] = gk_random_normal(&r));
-    for (size_t i = 0; i < size_b; i++) b32[i] = (float)(b[i] = gk_random_normal(&r));
-    for (int i = 0; i < all * n; i++) grid32[i / n * stride + i % n] = (float)(grid[i / n * stride + i % n] = b[i]);
-    gk_gemm(ta, false, m, n, k, 1, a, ld, b + begin * n, n, 0, want, n);
-    gk_product_pack_f64(all, n, b, all / 2, all, packed);
-    gk_product_pack_f64(all, n, b, 0, all / 2, packed);
-    gk_product_pack_f32(all, n, b32, 0, all, packed32);
-    for (int form = 1; form <= 3; form++) { /* packed; grid; grid, added to what is there */
-        if (form == 1) {
-            gk_product_f64(ta, m, n, k, a, ld, packed, all, begin, c, n);
-            gk_product_f32(ta, m, n, k, a32, ld, packed32, all, begin, c32, n);
-        } else {
-            gk_product_grid_f64(ta, m, n, k, a, ld, grid + begin * stride, stride, form == 3, c, n);
-            gk_product_grid_f32(ta, m, n, k, a32, ld, grid32 + begin * stride, stride, form == 3, c32, n);
-        }
-        const double times = form == 3 ? 2 : 1;
+    for (int i = 0; i < k * n; i++) b32[i / n * stride + i % n] = (float)(b[i / n * stride + i % n] = gk_random_normal(&r));
+    gk_gemm(ta, false, m, n, k, 1, a, ld, b, stride, 0, want, n);
+    for (int times = 1; times <= 2; times++) {
+        gk_product_grid_f64(ta, m, n, k, a, ld, b, stride, times == 2, c, n);
+        gk_product_grid_f32(ta, m, n, k, a32, ld, b32, stride, times == 2, c32, n);
         for (size_t i = 0; i < size_c; i++) assert_true(fabs(c[i] - times * want[i]) < 1e-12);
         for (size_t i = 0; i < size_c; i++) assert_true(fabs((double)c32[i] - times * want[i]) < 1e-3);
     }
-    void *all_of_it[] = {a, b, c, want, packed, grid, a32, b32, c32, packed32, grid32};
+    void *all_of_it[] = {a, b, c, want, a32, b32, c32};
     for (size_t i = 0; i < sizeof all_of_it / sizeof *all_of_it; i++) free(all_of_it[i]);
 }
 
-/* The products that copy no factor, at every width and remainder, against the BLAS; and without AVX-512. */
+/* One product of a panel in both number types, set down or added, B packed whole and in two pieces. */
+static void check_panel(int columns, int depth, int extra, uint64_t seed)
+{
+    const int lda = GK_PANEL * (1 + extra), cut = depth > GK_PANEL_DEPTH ? GK_PANEL_DEPTH : 0;
+    const size_t size_a = (size_t)(depth * lda), size_b = (size_t)(depth * columns), size_c = (size_t)(columns * GK_PANEL);
+    double *a = gk_alloc(size_a, 8), *b = gk_alloc(size_b, 8), *packed = gk_alloc(size_b, 8);
+    double *c = gk_alloc(size_c, 8), *want = gk_alloc(size_c, 8);
+    float *a32 = gk_alloc(size_a, 4), *b32 = gk_alloc(size_b, 4), *packed32 = gk_alloc(size_b, 4), *c32 = gk_alloc(size_c, 4);
+    assert_true(a && b && packed && c && want && a32 && b32 && packed32 && c32);
+    gk_random r;
+    gk_random_seed(&r, seed, 8);
+    for (size_t i = 0; i < size_a; i++) a32[i] = (float)(a[i] = gk_random_normal(&r));
+    for (size_t i = 0; i < size_b; i++) b32[i] = (float)(b[i] = gk_random_normal(&r));
+    gk_gemm(true, false, columns, GK_PANEL, depth, 1, b, columns, a, lda, 0, want, GK_PANEL);
+    gk_panel_pack_f64(columns, depth - cut, b + cut * columns, columns, packed + cut * columns);
+    gk_panel_pack_f64(columns, cut, b, columns, packed);
+    gk_panel_pack_f32(columns, depth, b32, columns, packed32);
+    for (int times = 1; times <= 2; times++) {
+        gk_panel_product_f64(columns, depth, a, lda, packed, times == 2, c);
+        gk_panel_product_f32(columns, depth, a32, lda, packed32, times == 2, c32);
+        for (size_t i = 0; i < size_c; i++) assert_true(fabs(c[i] - times * want[i]) < 1e-12);
+        for (size_t i = 0; i < size_c; i++) assert_true(fabs((double)c32[i] - times * want[i]) < 1e-3);
+    }
+    void *all_of_it[] = {a, b, packed, c, want, a32, b32, packed32, c32};
+    for (size_t i = 0; i < sizeof all_of_it / sizeof *all_of_it; i++) free(all_of_it[i]);
+}
+
+/* Gram matrices of rows of k numbers, added to what is there. */
+static void check_gram(int n, int k, uint64_t seed)
+{
+    const size_t size = (size_t)(n * k), square = (size_t)(n * n);
+    double *a = gk_alloc(size, 8), *want = gk_alloc(square, 8), *sum = gk_alloc(square, 8), *sum32 = gk_alloc(square, 8);
+    double *product = gk_alloc(square, 8);
+    float *a32 = gk_alloc(size, 4), *product32 = gk_alloc(square, 4);
+    assert_true(a && want && sum && sum32 && product && a32 && product32);
+    gk_random r;
+    gk_random_seed(&r, seed, 9);
+    for (size_t i = 0; i < size; i++) a[i] = (double)(a32[i] = (float)gk_random_normal(&r));
+    for (size_t i = 0; i < square; i++) sum[i] = sum32[i] = 3;
+    gk_gram(false, n, k, 1, a, k, 0, want, n);
+    gk_panel_gram_f64(n, k, a, product, sum);
+    gk_panel_gram_f32(n, k, a32, product32, sum32);
+    for (int i = 0; i < n; i++) {
+        for (int j = 0; j <= i; j++) {
+            assert_true(fabs(sum[i * n + j] - want[i * n + j] - 3) < 1e-11);
+            assert_true(fabs(sum32[i * n + j] - want[i * n + j] - 3) < 1e-5 * k);
+        }
+    }
+    void *all_of_it[] = {a, want, sum, sum32, product, a32, product32};
+    for (size_t i = 0; i < sizeof all_of_it / sizeof *all_of_it; i++) free(all_of_it[i]);
+}
+
+/* Our own products, at every width and remainder, against the BLAS; and without AVX-512. */
 static void products_are_those_of_blas(void **state)
 {
     (void)state;
     static const int sizes[][3] = {{1, 1, 1}, {7, 61, 100}, {13, 113, 600}, {12, 64, 512}, {5, 17, 513}, {31, 199, 40}};
     for (int turn = 0; turn < 2; turn++) {
         for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
-            check_product(sizes[s][0], sizes[s][1], sizes[s][2], s % 2, s % 3 ? 5 : 0, s);
-            check_product(sizes[s][0], sizes[s][1], sizes[s][2], s % 2 == 0, 0, s);
+            check_product(sizes[s][0], sizes[s][1], sizes[s][2], s % 2, s);
+            check_product(sizes[s][0], sizes[s][1], sizes[s][2], s % 2 == 0, s);
+            check_panel(sizes[s][1], sizes[s][2], (int)s % 3, s);
+            check_gram(sizes[s][0] + (int)s, GK_PANEL * sizes[s][1], s);
         }
+        for (int columns = 1; columns <= 18; columns++) check_panel(columns, 97, 0, (uint64_t)columns);
         setenv("GROKLAB_ISA", "v3", 1);
     }
     unsetenv("GROKLAB_ISA");
