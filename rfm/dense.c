@@ -81,10 +81,9 @@ static int dense_solve(gk_model *m)
 
 static int dense_predict(gk_model *m)
 {
-    double sum = 0;
     gk_rfm_predict_cells(m, m->split->learn, m->n, &m->dense->cells);
     gk_rfm_predict_cells(m, m->dense->cells.others, m->n_cells - m->n, &m->dense->cells);
-    for (int c = 0; c < m->p; c++) sum += gk_rfm_residual_sq(m, c);
+    const double sum = gk_rfm_residual_sq(m, m->row);
     m->residual = sqrt(sum / m->n); /* |Y|^2 = n */
     m->iterations = 0;
     return isfinite(sum) ? GK_OK

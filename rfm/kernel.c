@@ -77,8 +77,7 @@ static void two_blocks(gk_rfm_tables *t, const double *metric)
         for (size_t j = 0; j < px; j++)
             t->a[i * px + j] = row[j % p] + (second ? last[j % p] : 0) + (j >= p ? last[i % p] : 0) +
                                (second && j >= p ? last[2 * p] : 0);
-        for (size_t y = 0; y < p; y++)
-            t->b[i * p + y] = t->bt[y * px + i] = row[p + y] + (second ? last[p + y] : 0);
+        for (size_t y = 0; y < p; y++) t->b[i * p + y] = t->bt[y * px + i] = row[p + y] + (second ? last[p + y] : 0);
     }
 }
 

@@ -70,9 +70,9 @@ static void NAME(first_pass)(gk_model *m, WORK *w)
                 for (int i = 0; i < depth; i++) {
                     for (int j = 0; j < count; j++) sums[j] += desk->block[i * GK_PANEL + j];
                 }
-                if (radial)
-                    NAME(gk_panel_product)
-                (w->classes, depth, desk->rows, GK_PANEL, w->packed_x + (size_t)from * classes, from > 0, desk->planes);
+                if (!radial) continue;
+                const REAL *packed = w->packed_x + (size_t)from * classes;
+                NAME(gk_panel_product)(w->classes, depth, desk->rows, GK_PANEL, packed, from > 0, desk->planes);
             }
             for (size_t j = 0; radial && j < (size_t)count; j++) {
                 double *tau = w->tau + ((size_t)first + j) * classes;
@@ -95,9 +95,10 @@ static void NAME(take_known)(const gk_model *m, WORK *w, const double *row_sums)
 {
     const size_t classes = (size_t)w->classes, n_cells = (size_t)m->n_cells;
     memcpy(w->row_sums, row_sums, (size_t)m->n * sizeof *row_sums);
-    for (size_t i = 0; i < (size_t)m->n; i++) {
+#pragma omp parallel for num_threads(m->threads) schedule(static)
+    for (int i = 0; i < m->n; i++) {
         const double *f = m->outputs + (size_t)w->first * n_cells + m->split->train[i];
-        for (size_t c = 0; c < classes; c++) w->tau[i * classes + c] = -f[c * n_cells];
+        for (size_t c = 0; c < classes; c++) w->tau[(size_t)i * classes + c] = -f[c * n_cells];
     }
 }
 
@@ -106,13 +107,19 @@ static void NAME(find_mean)(const gk_model *m, WORK *w)
 {
     const size_t n = (size_t)m->n, p = (size_t)m->p, classes = (size_t)w->classes;
     memset(w->mean, 0, 2 * p * classes * sizeof *w->mean);
-    for (size_t i = 0; i < n; i++) {
-        const double *alpha = m->alpha + i * p + w->first, *tau = w->tau + i * classes;
-        double *of_x = w->mean + (size_t)m->by_x.x[i] * classes, *of_y = w->mean + (p + (size_t)m->by_x.y[i]) * classes;
-        for (size_t c = 0; c < classes; c++) {
-            const double part = (w->row_sums[i] * alpha[c] + tau[c]) / (double)n;
-            of_x[c] += part;
-            of_y[c] += part;
+#pragma omp parallel for num_threads(m->threads) schedule(static, 1)
+    for (int k = 0; k < m->threads; k++) { /* by classes, so that each sum is one thread's */
+        const size_t begin = classes * (size_t)k / (size_t)m->threads,
+                     end = classes * (size_t)(k + 1) / (size_t)m->threads;
+        for (size_t i = 0; i < n; i++) {
+            const double *alpha = m->alpha + i * p + w->first, *tau = w->tau + i * classes;
+            double *of_x = w->mean + (size_t)m->by_x.x[i] * classes;
+            double *of_y = w->mean + (p + (size_t)m->by_x.y[i]) * classes;
+            for (size_t c = begin; c < end; c++) {
+                const double part = (w->row_sums[i] * alpha[c] + tau[c]) / (double)n;
+                of_x[c] += part;
+                of_y[c] += part;
+            }
         }
     }
 }
@@ -131,10 +138,10 @@ static void NAME(pack_segments)(const gk_model *m, const WORK *w, const gk_rfm_p
     }
 }
 
-/* planes[a,c,j] = sum over the points i of segment a of R[j,i] alpha[i,c], less the mean if centred; a is the coordinate
- * that `at` is sorted by. */
-static void NAME(sum_segments)(const gk_model *m, const WORK *w, DESK *desk, const gk_rfm_points *at, const REAL *packed,
-                               REAL *planes)
+/* planes[a,c,j] = sum over the points i of segment a of R[j,i] alpha[i,c], less the mean if centred; a is the
+ * coordinate that `at` is sorted by. */
+static void NAME(sum_segments)(const gk_model *m, const WORK *w, DESK *desk, const gk_rfm_points *at,
+                               const REAL *packed, REAL *planes)
 {
     const size_t classes = (size_t)w->classes;
     for (int a = 0; a < m->p; a++) {
@@ -182,16 +189,17 @@ void NAME(gk_moments_find)(gk_model *m, WORK *w, int first, int classes, const d
     if (m->centering) NAME(find_mean)(m, w);
     NAME(pack_segments)(m, w, &m->by_x, w->packed_x, w->mean);
     NAME(pack_segments)(m, w, &m->by_y, w->packed_y, w->mean + p * (size_t)classes);
-    memset(w->partial, 0, SLOTS * square * sizeof *w->partial);
 #pragma omp parallel for num_threads(m->threads) schedule(dynamic, 1)
     for (int slot = 0; slot < SLOTS; slot++) {
         DESK *desk = &w->desks[omp_get_thread_num()];
+        memset(w->partial + (size_t)slot * square, 0, square * sizeof *w->partial);
         for (int from = slot * GK_PANEL; from < m->n; from += SLOTS * GK_PANEL) {
             if (omp_get_thread_num() == 0) gk_rfm_tell(m, "features", (slot + (double)from / m->n) / SLOTS);
             const int count = m->n - from < GK_PANEL ? m->n - from : GK_PANEL;
             NAME(add_block)(m, w, desk, from, count, w->partial + (size_t)slot * square);
         }
     }
+#pragma omp parallel for num_threads(m->threads) schedule(dynamic, 8)
     for (size_t i = 0; i < 2 * p; i++) {
         for (size_t j = 0; j <= i; j++) {
             double sum = 0;

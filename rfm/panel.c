@@ -41,17 +41,19 @@ enum {
 
 #ifdef HAVE_AVX512
 enum {
-    ROWS = 6,      /* of a tile of the Gram matrix */
-    COLS = 4,      /* its columns */
-    LENGTH = 768,  /* numbers of a row at a time: ROWS + COLS times as many stay in the first cache */
+    ROWS = 6,     /* of a tile of the Gram matrix */
+    COLS = 4,     /* its columns */
+    LENGTH = 768, /* numbers of a row at a time: ROWS + COLS times as many stay in the first cache */
 };
 
 /* Lane 4 l + j of the result adds the lanes 4 l .. 4 l + 3 of s[j]. */
 AVX512 static inline __m512 add_lanes(const __m512 *s)
 {
     const __m512d low = _mm512_castps_pd(_mm512_add_ps(_mm512_unpacklo_ps(s[0], s[1]), _mm512_unpackhi_ps(s[0], s[1])));
-    const __m512d high = _mm512_castps_pd(_mm512_add_ps(_mm512_unpacklo_ps(s[2], s[3]), _mm512_unpackhi_ps(s[2], s[3])));
-    return _mm512_add_ps(_mm512_castpd_ps(_mm512_unpacklo_pd(low, high)), _mm512_castpd_ps(_mm512_unpackhi_pd(low, high)));
+    const __m512d high =
+        _mm512_castps_pd(_mm512_add_ps(_mm512_unpacklo_ps(s[2], s[3]), _mm512_unpackhi_ps(s[2], s[3])));
+    return _mm512_add_ps(_mm512_castpd_ps(_mm512_unpacklo_pd(low, high)),
+                         _mm512_castpd_ps(_mm512_unpackhi_pd(low, high)));
 }
 
 /* c [m,n] += A B' of rows of k numbers, m <= ROWS, n <= COLS; both lie where rows are ld apart. */
@@ -90,7 +92,8 @@ AVX512 static void add_dots(int m, int n, int k, const float *a, const float *b,
         const __m512 high =
             _mm512_add_ps(_mm512_shuffle_f32x4(r[2], r[3], 0x44), _mm512_shuffle_f32x4(r[2], r[3], 0xee));
         float all[16];
-        _mm512_storeu_ps(all, _mm512_add_ps(_mm512_shuffle_f32x4(low, high, 0x88), _mm512_shuffle_f32x4(low, high, 0xdd)));
+        _mm512_storeu_ps(all,
+                         _mm512_add_ps(_mm512_shuffle_f32x4(low, high, 0x88), _mm512_shuffle_f32x4(low, high, 0xdd)));
         const __mmask8 mask = (__mmask8)((1 << n) - 1);
         for (int k4 = 0; k4 < 4 && i + k4 < m; k4++) {
             double *to = c + (size_t)(i + k4) * ldc;

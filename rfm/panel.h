@@ -1,7 +1,7 @@
-/* panel.h: products with panels of points: A [depth,PANEL], of each row of the kernel matrix a vector's worth of columns
- * after the other, as kernel.c makes them without a gather. C' [columns,PANEL] (+)= B' A, for B [depth,columns] packed
- * once. A point's lane runs through everything, so that neither A nor C is ever transposed or cut to size, and a product
- * costs what its columns cost, whatever their number. AVX-512, elsewhere the BLAS. */
+/* panel.h: products with panels of points: A [depth,PANEL], of each row of the kernel matrix a vector's worth of
+ * columns after the other, as kernel.c makes them without a gather. C' [columns,PANEL] (+)= B' A, for B [depth,columns]
+ * packed once. A point's lane runs through everything, so that neither A nor C is ever transposed or cut to size, and a
+ * product costs what its columns cost, whatever their number. AVX-512, elsewhere the BLAS. */
 #ifndef GK_RFM_PANEL_H
 #define GK_RFM_PANEL_H
 

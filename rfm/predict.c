@@ -71,7 +71,8 @@ void gk_rfm_cells_place(const gk_model *m, gk_rfm_cells *w)
     }
 }
 
-double gk_rfm_residual_sq(const gk_model *m, int class)
+/* |y - (K + ridge) alpha|^2 of one class */
+static double class_residual_sq(const gk_model *m, int class)
 {
     const int32_t *train = m->split->learn, *labels = m->split->task.labels;
     const double *f = m->outputs + (size_t) class * (size_t)m->n_cells;
@@ -81,5 +82,14 @@ double gk_rfm_residual_sq(const gk_model *m, int class)
         const double r = (labels[train[i]] == class) - f[train[i]] - m->ridge * alpha;
         sum += r * r;
     }
+    return sum;
+}
+
+double gk_rfm_residual_sq(const gk_model *m, double *of_class)
+{
+    double sum = 0;
+#pragma omp parallel for num_threads(m->threads) schedule(static)
+    for (int c = 0; c < m->p; c++) of_class[c] = class_residual_sq(m, c);
+    for (int c = 0; c < m->p; c++) sum += of_class[c];
     return sum;
 }

@@ -9,6 +9,7 @@
 enum {
     ROUNDS = 6,  /* corrections after which a residual that still is too large counts as lack of convergence */
     LIMIT = 200, /* iterations a round */
+    KINDS = 3,   /* sums over points that a piece keeps of each class */
 };
 
 static void radial_layout(gk_model *m, gk_pool *pool)
@@ -36,7 +37,7 @@ static void radial_layout(gk_model *m, gk_pool *pool)
     float **factors[] = {&d->t, &d->packed_t};
     for (size_t i = 0; i < sizeof factors / sizeof *factors; i++)
         *factors[i] = gk_pool_take(pool, 2 * p * p, sizeof(float));
-    double **classes[] = {&d->size, &d->before, &d->energy, &d->goal, &d->a, &d->b};
+    double **classes[] = {&d->size, &d->energy, &d->along, &d->own, &d->goal, &d->left, &d->a, &d->b};
     for (size_t i = 0; i < sizeof classes / sizeof *classes; i++) *classes[i] = gk_pool_take(pool, p, sizeof(double));
     d->row_sums = gk_pool_take(pool, n, sizeof *d->row_sums);
     d->iterations = gk_pool_take(pool, p, sizeof *d->iterations);
@@ -49,7 +50,7 @@ static void radial_layout(gk_model *m, gk_pool *pool)
         desk.l = gk_pool_take(pool, 2 * p * GK_PANEL, sizeof(double));
         desk.product = gk_pool_take(pool, p * GK_PANEL, sizeof(float));
         desk.sums = gk_pool_take(pool, lanes * p, sizeof(float));
-        desk.of_class = gk_pool_take(pool, p, sizeof(double));
+        desk.of_class = gk_pool_take(pool, KINDS * p, sizeof(double));
         if (d->desks) d->desks[i] = desk;
     }
     gk_rfm_cells_layout(m, &d->cells, pool);
@@ -73,13 +74,14 @@ static void radial_prepare(gk_model *m)
 
 /* ---- conjugate gradients on all classes ---- */
 
-/* out [p] = the pieces' numbers of each class, added. */
-static void sum_of_pieces(const gk_model *m, double *out)
+/* out [p] = the pieces' sums of one kind, added. */
+static void sum_of_pieces(const gk_model *m, int kind, double *out)
 {
     const size_t row = (size_t)m->p;
     memset(out, 0, row * sizeof *out);
     for (int piece = 0; piece < m->threads; piece++) {
-        for (size_t c = 0; c < row; c++) out[c] += m->radial->desks[piece].of_class[c];
+        const double *of_piece = m->radial->desks[piece].of_class + (size_t)kind * row;
+        for (size_t c = 0; c < row; c++) out[c] += of_piece[c];
     }
 }
 
@@ -92,87 +94,9 @@ static void pack_t(const gk_model *m)
     gk_panel_pack_f32(m->p, 2 * m->p, d->t, m->p, d->packed_t);
 }
 
-/* q = r + b q for one piece of the points; b NULL: q stays. */
-GK_HOT static void turn(size_t count, const float *r, const double *b, float *q, size_t row)
-{
-    for (size_t i = 0; i < count; i++, q += row, r += row) {
-#pragma omp simd
-        for (size_t c = 0; c < row; c++) q[c] = r[c] + (float)b[c] * q[c];
-    }
-}
-
-/* q = r + b q, unless b is NULL; q's packed form; t = -S^+ E'q. */
-static void see_coarse(gk_model *m, const double *b)
-{
-    gk_rfm_radial *d = m->radial;
-    const int p = m->p, lanes = gk_panels(2 * p) * GK_PANEL;
-    const size_t row = (size_t)p, count = 2 * row * row;
-#pragma omp parallel for num_threads(m->threads) schedule(static, 1)
-    for (int piece = 0; piece < m->threads; piece++) {
-        const int begin = gk_radial_first(m, piece), end = gk_radial_first(m, piece + 1);
-        float *sums = d->desks[piece].sums;
-        if (begin == end) memset(sums, 0, (size_t)lanes * row * sizeof *sums);
-        for (int from = begin; from < end; from += GK_PANEL_DEPTH) {
-            const int depth = end - from < GK_PANEL_DEPTH ? end - from : GK_PANEL_DEPTH;
-            const size_t at = (size_t)from * row;
-            if (b) turn((size_t)depth, d->r + at, b, d->q + at, row);
-            gk_panel_pack_f32(p, depth, d->q + at, p, d->packed + at);
-            for (int lane = 0; lane < lanes; lane += GK_PANEL)
-                gk_panel_product_f32(p, depth, d->e + (size_t)from * (size_t)lanes + lane, lanes, d->packed + at,
-                                     from > begin, sums + (size_t)lane * row);
-        }
-    }
-    memset(d->sums, 0, count * sizeof *d->sums);
-    for (int piece = 0; piece < m->threads; piece++) {
-        const float *sums = d->desks[piece].sums;
-        for (size_t a = 0; a < 2 * row; a++) {
-            const float *of_a = sums + a / GK_PANEL * GK_PANEL * row + a % GK_PANEL;
-            for (size_t c = 0; c < row; c++) d->sums[a * row + c] += (double)of_a[c * GK_PANEL];
-        }
-    }
-    gk_radial_multiply(m, -1, d->s_inverse, 2 * p, d->sums, d->v);
-    pack_t(m);
-}
-
-/* to [count,p] = what a panel's lanes hold + ridge q; dots += q o to. */
-GK_HOT static void set_down(int count, int p, const float *lanes, float ridge, const float *q, float *to, double *dots)
-{
-    for (int i = 0; i < count; i++, q += p, to += p) {
-#pragma omp simd
-        for (int c = 0; c < p; c++) {
-            to[c] = lanes[c * GK_PANEL + i] + ridge * q[c];
-            dots[c] += (double)(to[c] * q[c]);
-        }
-    }
-}
-
-/* kq = (K^ + ridge - E S^+ E') q for the q that see_coarse makes; energy = q'kq. */
-static void apply(gk_model *m, const double *b)
-{
-    gk_rfm_radial *d = m->radial;
-    const int n = m->n, p = m->p;
-    const size_t row = (size_t)p;
-    see_coarse(m, b);
-#pragma omp parallel for num_threads(m->threads) schedule(static, 1)
-    for (int piece = 0; piece < m->threads; piece++) {
-        const int last = gk_radial_first(m, piece + 1);
-        const gk_radial_desk *desk = &d->desks[piece];
-        memset(desk->of_class, 0, row * sizeof *desk->of_class);
-        for (int first = gk_radial_first(m, piece); first < last; first += GK_PANEL) {
-            const float *panel = gk_radial_panel(m, first);
-            const size_t at = (size_t)first * row;
-            gk_panel_product_f32(p, n, panel, GK_PANEL, d->packed, false, desk->product);
-            gk_panel_product_f32(p, 2 * p, panel + (size_t)n * GK_PANEL, GK_PANEL, d->packed_t, true, desk->product);
-            set_down(last - first < GK_PANEL ? last - first : GK_PANEL, p, desk->product, (float)m->ridge,
-                     d->q + at, d->kq + at, desk->of_class);
-        }
-    }
-    sum_of_pieces(m, d->energy);
-}
-
-/* x += a q, r -= a kq for one piece of the points; sizes += r o r. */
-GK_HOT static void step_on(size_t count, const double *a, const float *q, const float *kq, float *x, float *r,
-                           double *sizes, size_t row)
+/* x += a q, r -= a kq and then q = r + b q for some points; sizes += r o r. */
+GK_HOT static void step_on(size_t count, size_t row, const double *a, const double *b, const float *kq, float *x,
+                           float *r, float *q, double *sizes)
 {
     for (size_t i = 0; i < count; i++, q += row, kq += row, x += row, r += row) {
 #pragma omp simd
@@ -180,53 +104,130 @@ GK_HOT static void step_on(size_t count, const double *a, const float *q, const 
             const float step = (float)a[c], next = r[c] - step * kq[c];
             x[c] += step * q[c];
             r[c] = next;
+            q[c] = next + (float)b[c] * q[c];
             sizes[c] += (double)(next * next);
         }
     }
 }
 
-/* x += a q, r -= a kq, a a number a class; size = |r|^2, before = what it was. */
-static void advance(gk_model *m)
+/* One piece's part of E'q, and q packed. */
+static void see_coarse(const gk_model *m, int first, int depth, bool add, float *sums)
+{
+    const gk_rfm_radial *d = m->radial;
+    const int p = m->p, lanes = gk_panels(2 * p) * GK_PANEL;
+    const size_t at = (size_t)first * (size_t)p;
+    gk_panel_pack_f32(p, depth, d->q + at, p, d->packed + at);
+    for (int lane = 0; lane < lanes; lane += GK_PANEL)
+        gk_panel_product_f32(p, depth, d->e + (size_t)first * (size_t)lanes + lane, lanes, d->packed + at, add,
+                             sums + lane * p);
+}
+
+enum { STEP = 1, SEE = 2 };
+
+/* STEP: x += a q, r -= a kq, q = r + b q, a and b numbers a class; size = |r|^2. SEE: q is made ready to be multiplied
+ * by: packed, and t = -S^+ E'q. */
+static void advance(gk_model *m, int what)
 {
     gk_rfm_radial *d = m->radial;
-    const size_t row = (size_t)m->p;
+    const size_t row = (size_t)m->p, count = 2 * row * row;
+    memset(d->sums, 0, count * sizeof *d->sums);
 #pragma omp parallel for num_threads(m->threads) schedule(static, 1)
     for (int piece = 0; piece < m->threads; piece++) {
-        const size_t first = (size_t)gk_radial_first(m, piece), last = (size_t)gk_radial_first(m, piece + 1);
-        const size_t at = first * row;
-        memset(d->desks[piece].of_class, 0, row * sizeof(double));
-        step_on(last - first, d->a, d->q + at, d->kq + at, d->x + at, d->r + at, d->desks[piece].of_class, row);
+        const int begin = gk_radial_first(m, piece), end = gk_radial_first(m, piece + 1);
+        const gk_radial_desk *desk = &d->desks[piece];
+        memset(desk->of_class, 0, row * sizeof *desk->of_class);
+        for (int from = begin; from < end; from += GK_PANEL_DEPTH) {
+            const int depth = end - from < GK_PANEL_DEPTH ? end - from : GK_PANEL_DEPTH;
+            const size_t at = (size_t)from * row;
+            if (what & STEP)
+                step_on((size_t)depth, row, d->a, d->b, d->kq + at, d->x + at, d->r + at, d->q + at, desk->of_class);
+            if (what & SEE) see_coarse(m, from, depth, from > begin, desk->sums);
+        }
     }
-    memcpy(d->before, d->size, row * sizeof *d->size);
-    sum_of_pieces(m, d->size);
+    if (what & STEP) sum_of_pieces(m, 0, d->size);
+    if (!(what & SEE)) return;
+    for (int piece = 0; piece < m->threads; piece++) {
+        if (gk_radial_first(m, piece) == gk_radial_first(m, piece + 1)) continue;
+        for (size_t a = 0; a < 2 * row; a++) {
+            const float *of_a = d->desks[piece].sums + a / GK_PANEL * GK_PANEL * row + a % GK_PANEL;
+            for (size_t c = 0; c < row; c++) d->sums[a * row + c] += (double)of_a[c * GK_PANEL];
+        }
+    }
+    gk_radial_multiply(m, -1, d->s_inverse, 2 * m->p, d->sums, d->v);
+    pack_t(m);
+}
+
+/* kq [count,p] = what a panel's lanes hold + ridge q, and its products with q, with r and with itself. */
+GK_HOT static void set_down(int count, int p, const float *lanes, float ridge, const float *q, const float *r,
+                            float *kq, double *energy, double *along, double *own)
+{
+    for (int i = 0; i < count; i++, q += p, r += p, kq += p) {
+#pragma omp simd
+        for (int c = 0; c < p; c++) {
+            const float next = lanes[c * GK_PANEL + i] + ridge * q[c];
+            kq[c] = next;
+            energy[c] += (double)(next * q[c]);
+            along[c] += (double)(next * r[c]);
+            own[c] += (double)(next * next);
+        }
+    }
+}
+
+/* kq = (K^ + ridge - E S^+ E') q for a q made ready; energy = q'kq, along = r'kq, own = kq'kq. */
+static void apply(gk_model *m)
+{
+    gk_rfm_radial *d = m->radial;
+    const int n = m->n, p = m->p;
+    const size_t row = (size_t)p;
+#pragma omp parallel for num_threads(m->threads) schedule(static, 1)
+    for (int piece = 0; piece < m->threads; piece++) {
+        const int last = gk_radial_first(m, piece + 1);
+        const gk_radial_desk *desk = &d->desks[piece];
+        memset(desk->of_class, 0, KINDS * row * sizeof *desk->of_class);
+        for (int first = gk_radial_first(m, piece); first < last; first += GK_PANEL) {
+            const float *panel = gk_radial_panel(m, first);
+            const size_t at = (size_t)first * row;
+            gk_panel_product_f32(p, n, panel, GK_PANEL, d->packed, false, desk->product);
+            gk_panel_product_f32(p, 2 * p, panel + (size_t)n * GK_PANEL, GK_PANEL, d->packed_t, true, desk->product);
+            set_down(last - first < GK_PANEL ? last - first : GK_PANEL, p, desk->product, (float)m->ridge, d->q + at,
+                     d->r + at, d->kq + at, desk->of_class, desk->of_class + row, desk->of_class + 2 * row);
+        }
+    }
+    sum_of_pieces(m, 0, d->energy);
+    sum_of_pieces(m, 1, d->along);
+    sum_of_pieces(m, 2, d->own);
 }
 
 /* Adds to x until every class's |r| is at most its goal; a class that is there stands still, and so does one whose
  * direction shows no positive curvature: what is left of it is rounding, or K is not positive definite, which the
- * measured residual tells. GK_FAILED if it takes too long. */
+ * measured residual tells. The step to the next r and the next direction are taken in one pass: for the direction
+ * |r - a kq|^2 is known before r is. a and b are 0 and size is |r|^2 at first. GK_FAILED if it takes too long. */
 static int conjugate_gradients(gk_model *m)
 {
     gk_rfm_radial *d = m->radial;
     const int p = m->p;
-    for (int c = 0; c < p; c++) d->a[c] = d->b[c] = 0;
-    advance(m); /* for the sizes */
     for (int done = 0; done <= LIMIT; done++) {
         bool busy = false;
         for (int c = 0; c < p; c++) busy |= d->size[c] > d->goal[c] * d->goal[c];
-        if (!busy) return GK_OK;
+        if (!busy) break;
         gk_rfm_tell(m, "solving", (double)done / LIMIT);
-        for (int c = 0; c < p; c++) d->b[c] = done > 0 && d->before[c] > 0 ? d->size[c] / d->before[c] : 0;
-        apply(m, d->b);
+        if (done == LIMIT) return GK_FAILED;
+        advance(m, STEP | SEE);
+        apply(m);
         for (int c = 0; c < p; c++) {
             const double step = d->size[c] / d->energy[c];
             if (!(d->energy[c] > 0 && isfinite(step))) d->goal[c] = INFINITY;
             const bool there = !(d->size[c] > d->goal[c] * d->goal[c]);
             d->a[c] = there ? 0 : step;
             d->iterations[c] += !there;
+            if (there) continue;
+            const double next = fmax(d->size[c] - step * (2 * d->along[c] - step * d->own[c]), 0);
+            d->b[c] = next / d->size[c];
+            d->size[c] = next;
         }
-        advance(m);
     }
-    return GK_FAILED;
+    advance(m, STEP);
+    return GK_OK;
 }
 
 /* ---- the solver ---- */
@@ -252,8 +253,8 @@ static void reduce_right_hand_side(gk_model *m)
         const int last = gk_radial_first(m, piece + 1);
         float *lanes = d->desks[piece].product;
         for (int first = gk_radial_first(m, piece); first < last; first += GK_PANEL) {
-            gk_panel_product_f32(p, 2 * p, gk_radial_panel(m, first) + (size_t)n * GK_PANEL, GK_PANEL, d->packed_t, false,
-                                 lanes);
+            gk_panel_product_f32(p, 2 * p, gk_radial_panel(m, first) + (size_t)n * GK_PANEL, GK_PANEL, d->packed_t,
+                                 false, lanes);
             for (int i = first; i < last && i < first + GK_PANEL; i++) {
                 float *r = d->r + (size_t)i * row;
                 for (int c = 0; c < p; c++) r[c] += lanes[c * GK_PANEL + i - first];
@@ -262,31 +263,21 @@ static void reduce_right_hand_side(gk_model *m)
     }
 }
 
-/* The start: what the old coefficients have beside Z, each class times the factor that minimises its energy, goes to u.
- */
+/* The start: what the old coefficients have beside Z, each class times the factor that leaves the smallest residual,
+ * goes to u. */
 static void warm_start(gk_model *m)
 {
     gk_rfm_radial *d = m->radial;
     const size_t row = (size_t)m->p;
-    double *along = d->a;
     memcpy(d->u, m->alpha, (size_t)m->n * row * sizeof *d->u);
     gk_radial_project(m, d->u);
     gk_radial_add(m, -1, d->v, d->u);
     for (size_t i = 0; i < (size_t)m->n * row; i++) d->q[i] = (float)d->u[i];
-    apply(m, NULL);
-#pragma omp parallel for num_threads(m->threads) schedule(static, 1)
-    for (int piece = 0; piece < m->threads; piece++) {
-        double *of_class = d->desks[piece].of_class;
-        memset(of_class, 0, row * sizeof *of_class);
-        for (int i = gk_radial_first(m, piece); i < gk_radial_first(m, piece + 1); i++) {
-            const float *r = d->r + (size_t)i * row, *q = d->q + (size_t)i * row;
-            for (size_t c = 0; c < row; c++) of_class[c] += (double)r[c] * (double)q[c];
-        }
-    }
-    sum_of_pieces(m, along);
+    advance(m, SEE);
+    apply(m);
     for (size_t c = 0; c < row; c++) {
-        const double scale = along[c] / d->energy[c];
-        d->a[c] = d->energy[c] > 0 && isfinite(scale) ? scale : 0;
+        const double scale = d->along[c] / d->own[c];
+        d->a[c] = d->own[c] > 0 && isfinite(scale) ? scale : 0;
     }
 #pragma omp parallel for num_threads(m->threads) schedule(static)
     for (int i = 0; i < m->n; i++) {
@@ -315,26 +306,30 @@ static void complete(gk_model *m)
     gk_radial_add(m, 1, d->v, d->u);
 }
 
-/* r [n,p] from the outputs on the training cells; all classes' |r|^2, and whether each is within what it may keep. */
-static double measure(gk_model *m, const double *may_keep, bool *good)
+/* r [n,p], the right-hand side of the next correction: Y less what alpha gives on the training cells. */
+static void take_residual(gk_model *m)
 {
     gk_rfm_radial *d = m->radial;
     const size_t row = (size_t)m->p;
-    double sum = 0;
-    gk_rfm_predict_cells(m, m->split->train, m->n, &d->cells);
-    *good = true;
-    for (int c = 0; c < m->p; c++) {
-        const double residual_sq = gk_rfm_residual_sq(m, c);
-        sum += residual_sq;
-        *good &= residual_sq <= may_keep[c];
-    }
-    for (size_t i = 0; i < (size_t)m->n; i++) {
-        const double *f = m->outputs + m->split->train[i];
+#pragma omp parallel for num_threads(m->threads) schedule(static)
+    for (int i = 0; i < m->n; i++) {
+        const double *f = m->outputs + m->split->train[i], *alpha = m->alpha + (size_t)i * row;
         for (size_t c = 0; c < row; c++) {
-            const double known = f[c * (size_t)m->n_cells] + m->ridge * m->alpha[i * row + c];
-            d->r[i * row + c] = (float)(((int)c == label_of(m, i)) - known);
+            const double known = f[c * (size_t)m->n_cells] + m->ridge * alpha[c];
+            d->r[(size_t)i * row + c] = (float)(((int)c == label_of(m, (size_t)i)) - known);
         }
     }
+}
+
+/* The residual in float64: |Y - (K + ridge) alpha|^2; good: each class has at most what it may keep. */
+static double measure(gk_model *m, const double *may_keep, bool *good)
+{
+    gk_rfm_radial *d = m->radial;
+    gk_rfm_predict_cells(m, m->split->train, m->n, &d->cells);
+    const double sum = gk_rfm_residual_sq(m, d->left);
+    *good = true;
+    for (int c = 0; c < m->p; c++) *good &= d->left[c] <= may_keep[c];
+    m->residual = sqrt(sum / m->n); /* |Y|^2 = n */
     return sum;
 }
 
@@ -344,12 +339,12 @@ static int correct(gk_model *m)
     gk_rfm_radial *d = m->radial;
     const size_t row = (size_t)m->p, n = (size_t)m->n;
     double may_keep[1024] = {0}, before = m->n; /* squared residuals; p <= 1009 */
+    memset(d->r, 0, n * row * sizeof *d->r);
     for (size_t i = 0; i < n; i++) {
         may_keep[label_of(m, i)] += m->tolerance * m->tolerance;
-        for (size_t c = 0; c < row; c++) d->r[i * row + c] = (int)c == label_of(m, i);
+        d->r[i * row + (size_t)label_of(m, i)] = 1;
     }
     for (int round = 0; round < ROUNDS; round++) {
-        double left[1024] = {0};
         bool good;
         reduce_right_hand_side(m);
         if (round == 0)
@@ -358,11 +353,12 @@ static int correct(gk_model *m)
             memset(d->u, 0, n * row * sizeof *d->u);
         gk_radial_project_f32(m, d->r); /* what rounding left along Z has no eigenvalue to be solved by */
         gk_radial_add_f32(m, -1, d->v, d->r);
-        for (size_t i = 0; i < n * row; i++) left[i % row] += (double)d->r[i] * (double)d->r[i];
+        memset(d->x, 0, n * row * sizeof *d->x);
+        for (size_t c = 0; c < row; c++) d->a[c] = d->b[c] = 0;
+        advance(m, STEP);
         /* float32 takes a residual down by 1e-5 before it drifts from the true one; the next round goes on from there
          */
-        for (size_t c = 0; c < row; c++) d->goal[c] = fmax(0.6 * sqrt(may_keep[c]), 1e-5 * sqrt(left[c]));
-        memset(d->x, 0, n * row * sizeof *d->x);
+        for (size_t c = 0; c < row; c++) d->goal[c] = fmax(0.6 * sqrt(may_keep[c]), 1e-5 * sqrt(d->size[c]));
         int code = conjugate_gradients(m);
         if (code != GK_OK) return code;
         complete(m);
@@ -371,16 +367,14 @@ static int correct(gk_model *m)
         if (good) return GK_OK;
         if (!(after < 0.25 * before)) return GK_DIVERGED;
         before = after;
+        take_residual(m);
     }
     return GK_FAILED;
 }
 
-static void finish(gk_model *m)
+static void predict_others(gk_model *m)
 {
-    double sum = 0;
     gk_rfm_predict_cells(m, m->radial->cells.others, m->n_cells - m->n, &m->radial->cells);
-    for (int c = 0; c < m->p; c++) sum += gk_rfm_residual_sq(m, c);
-    m->residual = sqrt(sum / m->n); /* |Y|^2 = n */
 }
 
 static int radial_solve(gk_model *m)
@@ -403,14 +397,15 @@ static int radial_solve(gk_model *m)
     }
     m->iterations = 0;
     for (int c = 0; c < m->p; c++) m->iterations += (double)d->iterations[c] / m->p;
-    finish(m);
+    predict_others(m);
     return GK_OK;
 }
 
 static int radial_predict(gk_model *m)
 {
     gk_rfm_predict_cells(m, m->split->train, m->n, &m->radial->cells);
-    finish(m);
+    m->residual = sqrt(gk_rfm_residual_sq(m, m->radial->left) / m->n);
+    predict_others(m);
     return isfinite(m->residual)
                ? GK_OK
                : gk_error(GK_DIVERGED, "iteration %lld: the outputs are not finite", (long long)m->step);

@@ -8,9 +8,9 @@
  *
  * All large eigenvalues of K are in S; what is left for conjugate gradients has a condition below ten, and starting
  * from the coefficients of before takes 3 to 10 iterations. The entries of K^ are small, too, so that float32 loses
- * nothing that matters, though in K itself, with a condition of 1e5, it would; nor would it do to keep K (I - P), smaller
- * by one projection only, and take the other off an iteration's product. All classes at once: an iteration is a product
- * of matrices. The residual that counts is measured in float64 from K itself. */
+ * nothing that matters, though in K itself, with a condition of 1e5, it would; nor would it do to keep K (I - P),
+ * smaller by one projection only, and take the other off an iteration's product. All classes at once: an iteration is a
+ * product of matrices. The residual that counts is measured in float64 from K itself. */
 #ifndef GK_RFM_RADIAL_H
 #define GK_RFM_RADIAL_H
 
@@ -25,7 +25,7 @@ typedef struct gk_radial_desk {
     double *l;        /* [2p,PANEL] the same of (Z'Z)^+ Z'K, or of (Z'Z)^+ Z'K (I - P) */
     float *product;   /* [p,PANEL] */
     float *sums;      /* [panels of 2p,p,PANEL] E'q of its points */
-    double *of_class; /* [p] */
+    double *of_class; /* [KINDS,p] */
 } gk_radial_desk;
 
 struct gk_rfm_radial {
@@ -44,8 +44,8 @@ struct gk_rfm_radial {
     double *packed_square; /* [2p,2p] a factor as gk_panel_product_f64 takes it */
     double *zy, *sums, *v; /* [2p,p] Z'y of the right-hand side, and sums and what comes of them */
     float *t, *packed_t;   /* [2p,p] what E is multiplied by, and as gk_panel_product_f32 takes it */
-    double *size, *before, *energy, *goal, *a,
-        *b;                /* [p] numbers of a class: |r|^2, q'Kq, what |r| must come to, factors */
+    /* [p] numbers of a class: |r|^2, q'Kq, r'Kq, |Kq|^2, what |r| must come to, the measured |r|^2, factors */
+    double *size, *energy, *along, *own, *goal, *left, *a, *b;
     double *row_sums;      /* [n] of K */
     int *iterations;       /* [p] */
     gk_radial_desk *desks; /* [threads] */

@@ -29,8 +29,8 @@ void gk_radial_place(gk_model *m)
 void gk_radial_multiply(const gk_model *m, double factor, const double *a, int k, const double *b, double *out)
 {
     const int side = 2 * m->p, p = m->p;
-#pragma omp parallel for num_threads(m->threads) schedule(static, 1)
-    for (int piece = 0; piece < m->threads; piece++) {
+#pragma omp parallel for num_threads(m->threads) schedule(static, 1) if (k > 2 * side)
+    for (int piece = 0; piece < m->threads; piece++) { /* a short product is done before a thread wakes */
         const int first = side * piece / m->threads, some = side * (piece + 1) / m->threads - first;
         gk_gemm(false, false, some, p, k, factor, a + (size_t)first * (size_t)k, k, b, p, 0,
                 out + (size_t)first * (size_t)p, p);
@@ -185,7 +185,8 @@ GK_HOT static void take_off(int count, const gk_rfm_points *at, int first, int p
 }
 
 /* K^[j,i] = K[j,i] - (L[j,x_i] + L[j,y_i]) - (L[i,x_j] + L[i,y_j]) + (F[x_i,x_j] + F[x_i,y_j] + F[y_i,x_j] +
- * F[y_i,y_j]); the terms of i's coordinates in the desk's l. Lanes without a point hold something, which nobody reads. */
+ * F[y_i,y_j]); the terms of i's coordinates in the desk's l. Lanes without a point hold something, which nobody reads.
+ */
 void gk_radial_fill_fine(gk_model *m)
 {
     gk_rfm_radial *d = m->radial;
@@ -224,7 +225,8 @@ void gk_radial_fill_fine(gk_model *m)
         memset(d->sums, 0, 2 * row * row * sizeof *d->sums);                                                           \
         _Pragma("omp parallel for num_threads(m->threads) schedule(static, 1)") for (int k = 0; k < m->threads; k++)   \
         {                                                                                                              \
-            const size_t begin = row * (size_t)k / (size_t)m->threads, end = row * (size_t)(k + 1) / (size_t)m->threads; \
+            const size_t begin = row * (size_t)k / (size_t)m->threads,                                                 \
+                         end = row * (size_t)(k + 1) / (size_t)m->threads;                                             \
             for (size_t i = 0; i < (size_t)m->n; i++) {                                                                \
                 double *of_x = d->sums + (size_t)m->by_x.x[i] * row;                                                   \
                 double *of_y = d->sums + (row + (size_t)m->by_x.y[i]) * row;                                           \

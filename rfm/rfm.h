@@ -164,8 +164,8 @@ void gk_rfm_cells_layout(const gk_model *m, gk_rfm_cells *w, gk_pool *pool);
 void gk_rfm_cells_place(const gk_model *m, gk_rfm_cells *w);
 /* m->outputs on some cells from m->alpha. */
 void gk_rfm_predict_cells(gk_model *m, const int32_t *cells, int count, gk_rfm_cells *w);
-/* |y - (K + ridge) alpha|^2 of one class, from the outputs on the training cells. */
-double gk_rfm_residual_sq(const gk_model *m, int class);
+/* |Y - (K + ridge) alpha|^2 of each class [p], and their sum, from the outputs on the training cells. */
+double gk_rfm_residual_sq(const gk_model *m, double *of_class);
 
 /* ---- two_tasks.c: the moments of moments.h with a coordinate for the task, for the dense solver ---- */
 

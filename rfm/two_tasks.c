@@ -1,13 +1,13 @@
-/* two_tasks.c: second moments of gradients when z has a coordinate for the task: S = sum_{j,c} w_c(j) w_c(j)' (rfm.h) over
- * d = 2p + 1 coordinates. Point by point, 3 n^2 p + n p d^2 multiply-adds in float64: two tasks are solved densely, which
- * costs more. */
+/* two_tasks.c: second moments of gradients when z has a coordinate for the task: S = sum_{j,c} w_c(j) w_c(j)' (rfm.h)
+ * over d = 2p + 1 coordinates. Point by point, 3 n^2 p + n p d^2 multiply-adds in float64: two tasks are solved
+ * densely, which costs more. */
 #include "rfm.h"
 
 #include <string.h>
 
 enum {
     ROWS = GK_PANEL, /* points whose coordinates are held at once */
-    DESKS = 8, /* partial sums; their number must not depend on the threads, so that the sum does not either */
+    DESKS = 8,       /* partial sums; their number must not depend on the threads, so that the sum does not either */
 };
 
 struct gk_rfm_two_desk {

@@ -44,8 +44,7 @@ static void grid_equals_dense(void **state)
     static const int sizes[] = {31, 47, 61};
     const bool slow = getenv("GROKLAB_SLOW") != NULL;
     for (int i = 0; i < 4; i++) {
-        for (int k = 0; k < (slow ? 3 : 1); k++)
-            same_run(ops[i], sizes[k], 0.5, "", "cg", 30, 1e-5);
+        for (int k = 0; k < (slow ? 3 : 1); k++) same_run(ops[i], sizes[k], 0.5, "", "cg", 30, 1e-5);
     }
 }
 
@@ -241,7 +240,8 @@ static void check_product(int m, int n, int k, bool ta, uint64_t seed)
     gk_random r;
     gk_random_seed(&r, seed, 7);
     for (size_t i = 0; i < size_a; i++) a32[i] = (float)(a[i] = gk_random_normal(&r));
-    for (int i = 0; i < k * n; i++) b32[i / n * stride + i % n] = (float)(b[i / n * stride + i % n] = gk_random_normal(&r));
+    for (int i = 0; i < k * n; i++)
+        b32[i / n * stride + i % n] = (float)(b[i / n * stride + i % n] = gk_random_normal(&r));
     gk_gemm(ta, false, m, n, k, 1, a, ld, b, stride, 0, want, n);
     for (int times = 1; times <= 2; times++) {
         gk_product_grid_f64(ta, m, n, k, a, ld, b, stride, times == 2, c, n);
@@ -257,10 +257,12 @@ static void check_product(int m, int n, int k, bool ta, uint64_t seed)
 static void check_panel(int columns, int depth, int extra, uint64_t seed)
 {
     const int lda = GK_PANEL * (1 + extra), cut = depth > GK_PANEL_DEPTH ? GK_PANEL_DEPTH : 0;
-    const size_t size_a = (size_t)(depth * lda), size_b = (size_t)(depth * columns), size_c = (size_t)(columns * GK_PANEL);
+    const size_t size_a = (size_t)(depth * lda), size_b = (size_t)(depth * columns),
+                 size_c = (size_t)(columns * GK_PANEL);
     double *a = gk_alloc(size_a, 8), *b = gk_alloc(size_b, 8), *packed = gk_alloc(size_b, 8);
     double *c = gk_alloc(size_c, 8), *want = gk_alloc(size_c, 8);
-    float *a32 = gk_alloc(size_a, 4), *b32 = gk_alloc(size_b, 4), *packed32 = gk_alloc(size_b, 4), *c32 = gk_alloc(size_c, 4);
+    float *a32 = gk_alloc(size_a, 4), *b32 = gk_alloc(size_b, 4), *packed32 = gk_alloc(size_b, 4),
+          *c32 = gk_alloc(size_c, 4);
     assert_true(a && b && packed && c && want && a32 && b32 && packed32 && c32);
     gk_random r;
     gk_random_seed(&r, seed, 8);
@@ -284,7 +286,8 @@ static void check_panel(int columns, int depth, int extra, uint64_t seed)
 static void check_gram(int n, int k, uint64_t seed)
 {
     const size_t size = (size_t)(n * k), square = (size_t)(n * n);
-    double *a = gk_alloc(size, 8), *want = gk_alloc(square, 8), *sum = gk_alloc(square, 8), *sum32 = gk_alloc(square, 8);
+    double *a = gk_alloc(size, 8), *want = gk_alloc(square, 8), *sum = gk_alloc(square, 8),
+           *sum32 = gk_alloc(square, 8);
     double *product = gk_alloc(square, 8);
     float *a32 = gk_alloc(size, 4), *product32 = gk_alloc(square, 4);
     assert_true(a && want && sum && sum32 && product && a32 && product32);
