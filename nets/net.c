@@ -130,6 +130,24 @@ void net_narrow(real *out, const double *in, size_t count)
     for (size_t i = 0; i < count; i++) out[i] = (real)in[i];
 }
 
+enum { SHARED = 1 << 16 }; /* parameters from which on an update is worth waking the other threads for */
+
+/* AdamW on all threads; no parameter knows of another, so that their number changes no bit. */
+static void update(net *n)
+{
+    const net_rates rates = net_rates_at(n, (*n->updates)++);
+    const int threads = n->size < SHARED ? 1 : n->threads, line = 64 / (int)sizeof(real);
+#pragma omp parallel num_threads(threads)
+    {
+        const uint64_t mode = net_flush_begin();
+        int from, to;
+        net_share((int)(n->size / (size_t)line), omp_get_thread_num(), threads, &from, &to);
+        const size_t at = (size_t)from * (size_t)line;
+        net_adamw(n->w + at, n->m + at, n->v + at, n->g + at, (size_t)(to - from) * (size_t)line, &rates);
+        net_flush_end(mode);
+    }
+}
+
 int net_epoch(net *n, gk_model *m, net_gradient *gradient, double *train_loss)
 {
     net_shuffle(n);
@@ -142,10 +160,7 @@ int net_epoch(net *n, gk_model *m, net_gradient *gradient, double *train_loss)
         if (code != GK_OK) return code;
         if (!isfinite(loss)) return net_diverged(n, loss);
         sum += loss * rows;
-        const net_rates rates = net_rates_at(n, (*n->updates)++);
-        const uint64_t mode = net_flush_begin();
-        net_adamw(n->w, n->m, n->v, n->g, n->size, &rates);
-        net_flush_end(mode);
+        update(n);
     }
     n->epoch++;
     if (train_loss) *train_loss = sum / count;

@@ -30,6 +30,7 @@ tf_fast *tf_fast_take(gk_pool *pool, const gk_model *m)
     fast.at = gk_pool_take(pool, cells, sizeof *fast.at);
     fast.count = gk_pool_take(pool, cells, sizeof *fast.count);
     fast.sorted = gk_pool_take(pool, cells, sizeof *fast.sorted);
+    fast.cells = gk_pool_take(pool, cells, sizeof *fast.cells);
     fast.pairs = gk_pool_take(pool, (size_t)m->n.threads, sizeof *fast.pairs);
     for (int i = 0; i < m->n.threads; i++) {
         tf_pairs k = {0};
@@ -42,9 +43,13 @@ tf_fast *tf_fast_take(gk_pool *pool, const gk_model *m)
     return f;
 }
 
-/* f->sorted [n] = the cells in the order of tiles, repeats and all; n <= p * p. */
+/* f->sorted [n] = the cells in the order of tiles, repeats and all; n <= p * p. A full batch is the same each time. */
 static void sort_cells(tf_fast *f, const int32_t *cells, int n, int p)
 {
+    const size_t bytes = (size_t)n * sizeof *cells;
+    if (n == f->n_sorted && memcmp(f->cells, cells, bytes) == 0) return;
+    memcpy(f->cells, cells, bytes);
+    f->n_sorted = n;
     memset(f->count, 0, (size_t)p * (size_t)p * sizeof *f->count);
     for (int i = 0; i < n; i++) f->count[f->rank[cells[i]]]++;
     int to = 0;

@@ -82,7 +82,9 @@ struct tf_fast {
     int32_t *rank;   /* [p * p] cell -> place in the order of tiles */
     int32_t *at;     /* [p * p] place -> cell */
     int32_t *count;  /* [p * p] */
-    int32_t *sorted; /* [p * p] */
+    int32_t *sorted; /* [p * p] the last n_sorted cells in the order of tiles */
+    int32_t *cells;  /* [p * p] the same as they were given */
+    int n_sorted;
 };
 
 #define tf_fast_take       NAME(gk_tf_fast_take)
