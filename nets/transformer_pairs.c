@@ -94,7 +94,7 @@ static inline __attribute__((always_inline)) void gather_heads(real *rows, ptrdi
     const real *a = k->a + (ptrdiff_t)h * 2 * TF_PAIRS;
     for (ptrdiff_t i = from; i < to;) {
         const ptrdiff_t x = k->x[i];
-        vec of_x[heads][TILE_VECS];
+        vec of_x[4][TILE_VECS];
 #pragma GCC unroll 4
         for (int g = 0; g < heads; g++)
 #pragma GCC unroll 4
@@ -145,7 +145,7 @@ static inline __attribute__((always_inline)) void scatter_heads(const gk_model *
     for (int at_pair = 0; at_pair < TF_PAIRS;) {
         ptrdiff_t i = of_y ? k->by_y[at_pair] : at_pair;
         const ptrdiff_t token = tokens[i];
-        vec row[heads][TILE_VECS], sum[heads][TILE_VECS];
+        vec row[2][TILE_VECS], sum[2][TILE_VECS];
 #pragma GCC unroll 2
         for (int g = 0; g < heads; g++)
 #pragma GCC unroll 4
