@@ -53,6 +53,10 @@ static void test_npy_read(void **state)
     expect_npy(npy_scalar, sizeof npy_scalar, 0, NULL, (double[]){42});
     expect_npy(npy_4d, sizeof npy_4d, 4, (int64_t[]){1, 2, 3, 4}, ramp);
     expect_npy(npy_empty, sizeof npy_empty, 2, (int64_t[]){0, 3}, NULL);
+    unsigned char columns[sizeof npy_empty];
+    memcpy(columns, npy_empty, sizeof columns);
+    memcpy(memmem(columns, sizeof columns, "(0, 3)", 6), "(3, 0)", 6);
+    expect_npy(columns, sizeof columns, 2, (int64_t[]){3, 0}, NULL);
 }
 
 static void test_npy_refused(void **state)

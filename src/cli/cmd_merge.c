@@ -21,7 +21,11 @@ static bool is_shard(const char *path)
 /* A name that is wrong is said before OUT is made or anything is merged. */
 static int check_all(const gk_cli_args *args)
 {
-    int code = GK_OK;
+    int code = GK_OK, others = 0;
+    for (int i = 1; i < args->n_words; i++) others += !same_file(args->words[0], args->words[i]);
+    if (others == 0)
+        return gk_error(GK_USAGE, "%s is all that there is to merge, and is itself where it would go; OUT.db comes first,"
+                                  " then the IN.db ...", args->words[0]);
     for (int i = 1; code == GK_OK && i < args->n_words; i++) {
         gk_store *s = NULL;
         code = gk_store_open(&s, args->words[i], GK_STORE_READ);

@@ -220,15 +220,14 @@ static int open_array(const unsigned char *raw, size_t size, header *h, const un
 
     /* The claimed shape must be exactly what is there before anything is allocated for it. */
     const size_t there = size - (size_t)(*data - raw);
-    bool fits = true;
-    *count = 1;
+    bool fits = true, empty = false;
     for (int i = 0; i < h->rank; i++) {
-        if (h->shape[i] > INT_MAX)
-            fits = false;
-        else if (h->shape[i] != 0 && *count > there / (size_t)h->shape[i])
-            fits = false;
-        else
-            *count *= (size_t)h->shape[i];
+        fits = fits && h->shape[i] <= INT_MAX;
+        empty = empty || h->shape[i] == 0;
+    }
+    *count = empty ? 0 : 1;
+    for (int i = 0; fits && !empty && i < h->rank; i++) {
+        if ((fits = *count <= there / (size_t)h->shape[i])) *count *= (size_t)h->shape[i];
     }
     if (!fits || *count > there / item)
         return gk_error(GK_FAILED, "an npy array is truncated: its shape needs more than the %zu bytes there are",

@@ -96,6 +96,7 @@ ok "leaves no new file" $?
 echo "not a database at all, only some text" >text.db
 refuses "a file that is no database" 1 "text.db" merge all.db text.db
 same "and changes nothing" "$(sqlite3 all.db .dump | sha256sum)" "$before"
+refuses "nothing but itself" 2 "all that there is to merge" merge all.db ./all.db
 refuses "merge and --db" 2 "leave out --db" merge all.db whole.db --db x.db
 
 # ---- doctor ----
