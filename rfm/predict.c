@@ -3,7 +3,7 @@
 
 #include <omp.h>
 
-/* Outputs on the cells first .. first+count-1 of some, at most two panels. */
+/* Outputs on `count` cells, at most a group of panels. */
 static void predict_group(gk_model *m, const int32_t *cells, int count, const double *packed, gk_rfm_cells_desk *w)
 {
     const int n = m->n, p = m->p, panels = gk_panels(count);
@@ -29,17 +29,17 @@ static void predict_group(gk_model *m, const int32_t *cells, int count, const do
 
 void gk_rfm_predict_cells(gk_model *m, const int32_t *cells, int count, gk_rfm_cells *w)
 {
-    enum { GROUP = 2 * GK_PANEL };
-    const int n = m->n, p = m->p;
+    const int n = m->n, p = m->p, share = gk_panels(count) / (2 * m->threads);
+    const int group = GK_PANEL * (share < 1 ? 1 : share < GK_RFM_GROUP ? share : GK_RFM_GROUP);
 #pragma omp parallel for num_threads(m->threads) schedule(static)
     for (int from = 0; from < n; from += GK_PANEL_DEPTH) {
         const size_t at = (size_t)from * (size_t)p;
         gk_panel_pack_f64(p, n - from < GK_PANEL_DEPTH ? n - from : GK_PANEL_DEPTH, m->alpha + at, p, w->packed + at);
     }
 #pragma omp parallel for num_threads(m->threads) schedule(dynamic, 1)
-    for (int first = 0; first < count; first += GROUP) {
+    for (int first = 0; first < count; first += group) {
         if (omp_get_thread_num() == 0) gk_rfm_tell(m, "predicting", (double)first / count);
-        predict_group(m, cells + first, count - first < GROUP ? count - first : GROUP, w->packed,
+        predict_group(m, cells + first, count - first < group ? count - first : group, w->packed,
                       &w->desks[omp_get_thread_num()]);
     }
 }
@@ -50,10 +50,9 @@ void gk_rfm_cells_layout(const gk_model *m, gk_rfm_cells *w, gk_pool *pool)
     w->desks = gk_pool_take(pool, threads, sizeof *w->desks);
     for (size_t i = 0; i < threads; i++) {
         gk_rfm_cells_desk desk;
-        gk_rfm_panel_layout(&m->tables, &desk.panel[0], pool);
-        gk_rfm_panel_layout(&m->tables, &desk.panel[1], pool);
+        for (int k = 0; k < GK_RFM_GROUP; k++) gk_rfm_panel_layout(&m->tables, &desk.panel[k], pool);
         desk.block = gk_pool_take(pool, GK_PANEL_DEPTH * GK_PANEL, sizeof(double));
-        desk.product = gk_pool_take(pool, 2 * p * GK_PANEL, sizeof(double));
+        desk.product = gk_pool_take(pool, GK_RFM_GROUP * p * GK_PANEL, sizeof(double));
         if (w->desks) w->desks[i] = desk;
     }
     w->packed = gk_pool_take(pool, (size_t)m->n * p, sizeof(double));

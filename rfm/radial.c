@@ -44,11 +44,11 @@ static void radial_layout(gk_model *m, gk_pool *pool)
     d->desks = gk_pool_take(pool, (size_t)m->threads, sizeof *d->desks);
     for (int i = 0; i < m->threads; i++) {
         gk_radial_desk desk;
-        gk_rfm_panel_layout(&m->tables, &desk.panel, pool);
+        for (int k = 0; k < GK_RFM_GROUP; k++) gk_rfm_panel_layout(&m->tables, &desk.panel[k], pool);
         desk.block = gk_pool_take(pool, GK_PANEL_DEPTH * GK_PANEL, sizeof(double));
         desk.zk = gk_pool_take(pool, 2 * p * GK_PANEL, sizeof(double));
-        desk.l = gk_pool_take(pool, 2 * p * GK_PANEL, sizeof(double));
-        desk.product = gk_pool_take(pool, p * GK_PANEL, sizeof(float));
+        desk.l = gk_pool_take(pool, GK_RFM_GROUP * 2 * p * GK_PANEL, sizeof(double));
+        desk.product = gk_pool_take(pool, GK_RFM_GROUP * p * GK_PANEL, sizeof(float));
         desk.sums = gk_pool_take(pool, lanes * p, sizeof(float));
         desk.of_class = gk_pool_take(pool, KINDS * p, sizeof(double));
         if (d->desks) d->desks[i] = desk;
@@ -173,25 +173,41 @@ GK_HOT static void set_down(int count, int p, const float *lanes, float ridge, c
     }
 }
 
+/* kq for a group of panels. */
+static void apply_to_group(const gk_model *m, const gk_radial_desk *desk, int first, int count)
+{
+    const gk_rfm_radial *d = m->radial;
+    const int n = m->n, p = m->p, panels = gk_panels(count);
+    const size_t row = (size_t)p;
+    for (int from = 0; from < n; from += GK_PANEL_DEPTH) {
+        const int depth = n - from < GK_PANEL_DEPTH ? n - from : GK_PANEL_DEPTH;
+        for (int k = 0; k < panels; k++)
+            gk_panel_product_f32(p, depth, gk_radial_panel(m, first + k * GK_PANEL) + (size_t)from * GK_PANEL, GK_PANEL,
+                                 d->packed + (size_t)from * row, from > 0, desk->product + k * p * GK_PANEL);
+    }
+    for (int k = 0; k < panels; k++) {
+        const int begin = first + k * GK_PANEL, some = first + count - begin;
+        const size_t at = (size_t)begin * row;
+        float *lanes = desk->product + k * p * GK_PANEL;
+        gk_panel_product_f32(p, 2 * p, gk_radial_panel(m, begin) + (size_t)n * GK_PANEL, GK_PANEL, d->packed_t, true,
+                             lanes);
+        set_down(some < GK_PANEL ? some : GK_PANEL, p, lanes, (float)m->ridge, d->q + at, d->r + at, d->kq + at,
+                 desk->of_class, desk->of_class + row, desk->of_class + 2 * row);
+    }
+}
+
 /* kq = (K^ + ridge - E S^+ E') q for a q made ready; energy = q'kq, along = r'kq, own = kq'kq. */
 static void apply(gk_model *m)
 {
+    enum { GROUP = GK_RFM_GROUP * GK_PANEL };
     gk_rfm_radial *d = m->radial;
-    const int n = m->n, p = m->p;
-    const size_t row = (size_t)p;
 #pragma omp parallel for num_threads(m->threads) schedule(static, 1)
     for (int piece = 0; piece < m->threads; piece++) {
         const int last = gk_radial_first(m, piece + 1);
         const gk_radial_desk *desk = &d->desks[piece];
-        memset(desk->of_class, 0, KINDS * row * sizeof *desk->of_class);
-        for (int first = gk_radial_first(m, piece); first < last; first += GK_PANEL) {
-            const float *panel = gk_radial_panel(m, first);
-            const size_t at = (size_t)first * row;
-            gk_panel_product_f32(p, n, panel, GK_PANEL, d->packed, false, desk->product);
-            gk_panel_product_f32(p, 2 * p, panel + (size_t)n * GK_PANEL, GK_PANEL, d->packed_t, true, desk->product);
-            set_down(last - first < GK_PANEL ? last - first : GK_PANEL, p, desk->product, (float)m->ridge, d->q + at,
-                     d->r + at, d->kq + at, desk->of_class, desk->of_class + row, desk->of_class + 2 * row);
-        }
+        memset(desk->of_class, 0, KINDS * (size_t)m->p * sizeof *desk->of_class);
+        for (int first = gk_radial_first(m, piece); first < last; first += GROUP)
+            apply_to_group(m, desk, first, last - first < GROUP ? last - first : GROUP);
     }
     sum_of_pieces(m, 0, d->energy);
     sum_of_pieces(m, 1, d->along);
@@ -356,9 +372,9 @@ static int correct(gk_model *m)
         memset(d->x, 0, n * row * sizeof *d->x);
         for (size_t c = 0; c < row; c++) d->a[c] = d->b[c] = 0;
         advance(m, STEP);
-        /* float32 takes a residual down by 1e-5 before it drifts from the true one; the next round goes on from there
-         */
-        for (size_t c = 0; c < row; c++) d->goal[c] = fmax(0.6 * sqrt(may_keep[c]), 1e-5 * sqrt(d->size[c]));
+        /* A tenth is left to rounding; float32 takes a residual down by 1e-5 before it drifts from the true one, and the
+         * next round goes on from there. */
+        for (size_t c = 0; c < row; c++) d->goal[c] = fmax(0.9 * sqrt(may_keep[c]), 1e-5 * sqrt(d->size[c]));
         int code = conjugate_gradients(m);
         if (code != GK_OK) return code;
         complete(m);

@@ -19,11 +19,11 @@
 
 /* What one thread works in. */
 typedef struct gk_radial_desk {
-    gk_rfm_panel panel;
+    gk_rfm_panel panel[GK_RFM_GROUP];
     double *block;    /* [DEPTH,PANEL] of K */
     double *zk;       /* [2p,PANEL] a panel's columns of Z'K */
-    double *l;        /* [2p,PANEL] the same of (Z'Z)^+ Z'K, or of (Z'Z)^+ Z'K (I - P) */
-    float *product;   /* [p,PANEL] */
+    double *l;        /* [GROUP,2p,PANEL] the same of (Z'Z)^+ Z'K, or of (Z'Z)^+ Z'K (I - P) */
+    float *product;   /* [GROUP,p,PANEL] */
     float *sums;      /* [panels of 2p,p,PANEL] E'q of its points */
     double *of_class; /* [KINDS,p] */
 } gk_radial_desk;

@@ -59,7 +59,7 @@ static void pack_h(gk_model *m)
 static void sum_factored(const gk_model *m, gk_radial_desk *desk)
 {
     const size_t size = (size_t)m->p * GK_PANEL;
-    const double *packed = m->radial->packed_square, *u = desk->panel.u, *v = desk->panel.v;
+    const double *packed = m->radial->packed_square, *u = desk->panel[0].u, *v = desk->panel[0].v;
     double *of_x = desk->zk, *of_y = desk->zk + size;
     gk_panel_product_f64(m->p, m->p, v, GK_PANEL, packed, false, of_x);
     gk_panel_product_f64(m->p, m->p, u, GK_PANEL, packed + (size_t)m->p * (size_t)m->p, false, of_y);
@@ -73,7 +73,7 @@ static void sum_entries(const gk_model *m, gk_radial_desk *desk)
     memset(desk->zk, 0, 2 * (size_t)m->p * GK_PANEL * sizeof *desk->zk);
     for (int from = 0; from < m->n; from += GK_PANEL_DEPTH) {
         const int depth = m->n - from < GK_PANEL_DEPTH ? m->n - from : GK_PANEL_DEPTH;
-        gk_rfm_kernel_values(&m->tables, &desk->panel, &m->by_x, from, depth, desk->block);
+        gk_rfm_kernel_values(&m->tables, &desk->panel[0], &m->by_x, from, depth, desk->block);
         for (int i = 0; i < depth; i++) {
             double *of_x = desk->zk + m->by_x.x[from + i] * GK_PANEL;
             double *of_y = desk->zk + (m->p + m->by_x.y[from + i]) * GK_PANEL;
@@ -96,7 +96,7 @@ static void fill_zk(gk_model *m)
         gk_radial_desk *desk = &d->desks[omp_get_thread_num()];
         const int count = m->n - first < GK_PANEL ? m->n - first : GK_PANEL;
         if (omp_get_thread_num() == 0) gk_rfm_tell(m, "summing the kernel matrix", (double)first / m->n);
-        gk_rfm_panel_place(&m->tables, &desk->panel, m->split->train + first, count);
+        gk_rfm_panel_place(&m->tables, &desk->panel[0], m->split->train + first, count);
         if (m->tables.factored)
             sum_factored(m, desk);
         else
@@ -184,33 +184,48 @@ GK_HOT static void take_off(int count, const gk_rfm_points *at, int first, int p
     }
 }
 
+/* The terms of the other point's coordinates for a panel's points, l [2p,PANEL], and those points' own coordinates. */
+static void place_rest(const gk_model *m, int first, int count, double *l, int32_t *x, int32_t *y)
+{
+    const gk_rfm_radial *d = m->radial;
+    const size_t side = 2 * (size_t)m->p;
+    for (int j = 0; j < count; j++) {
+        x[j] = m->by_x.x[first + j];
+        y[j] = m->p + m->by_x.y[first + j];
+        const double *of_j = d->l + (size_t)(first + j) * side;
+        const double *f_x = d->f + (size_t)x[j] * side, *f_y = d->f + (size_t)y[j] * side;
+        for (size_t a = 0; a < side; a++) l[a * GK_PANEL + (size_t)j] = of_j[a] - f_x[a] - f_y[a];
+    }
+}
+
 /* K^[j,i] = K[j,i] - (L[j,x_i] + L[j,y_i]) - (L[i,x_j] + L[i,y_j]) + (F[x_i,x_j] + F[x_i,y_j] + F[y_i,x_j] +
- * F[y_i,y_j]); the terms of i's coordinates in the desk's l. Lanes without a point hold something, which nobody reads.
- */
+ * F[y_i,y_j]) for a group of panels. Lanes without a point hold something, which nobody reads. */
+static void fill_group(const gk_model *m, gk_radial_desk *desk, int first, int panels)
+{
+    const int n = m->n, p = m->p;
+    int32_t x[GK_RFM_GROUP][GK_PANEL] = {{0}}, y[GK_RFM_GROUP][GK_PANEL] = {{0}};
+    for (int k = 0; k < panels; k++) {
+        const int begin = first + k * GK_PANEL, count = n - begin < GK_PANEL ? n - begin : GK_PANEL;
+        gk_rfm_panel_place(&m->tables, &desk->panel[k], m->split->train + begin, count);
+        place_rest(m, begin, count, desk->l + 2 * k * p * GK_PANEL, x[k], y[k]);
+    }
+    for (int from = 0; from < n; from += GK_PANEL_DEPTH) {
+        const int depth = n - from < GK_PANEL_DEPTH ? n - from : GK_PANEL_DEPTH;
+        for (int k = 0; k < panels; k++) {
+            gk_rfm_kernel_values(&m->tables, &desk->panel[k], &m->by_x, from, depth, desk->block);
+            take_off(depth, &m->by_x, from, p, desk->block, desk->l + 2 * k * p * GK_PANEL, m->radial->l, x[k], y[k],
+                     gk_radial_panel(m, first + k * GK_PANEL) + (size_t)from * GK_PANEL);
+        }
+    }
+}
+
 void gk_radial_fill_fine(gk_model *m)
 {
-    gk_rfm_radial *d = m->radial;
-    const int n = m->n, p = m->p;
-    const size_t side = 2 * (size_t)p;
-#pragma omp parallel for num_threads(m->threads) schedule(static)
-    for (int first = 0; first < n; first += GK_PANEL) {
-        gk_radial_desk *desk = &d->desks[omp_get_thread_num()];
-        const int count = n - first < GK_PANEL ? n - first : GK_PANEL;
-        float *out = gk_radial_panel(m, first);
-        int32_t x[GK_PANEL] = {0}, y[GK_PANEL] = {0};
-        gk_rfm_panel_place(&m->tables, &desk->panel, m->split->train + first, count);
-        for (int j = 0; j < count; j++) {
-            x[j] = m->by_x.x[first + j];
-            y[j] = p + m->by_x.y[first + j];
-            const double *l = d->l + (size_t)(first + j) * side;
-            const double *f_x = d->f + (size_t)x[j] * side, *f_y = d->f + (size_t)y[j] * side;
-            for (size_t a = 0; a < side; a++) desk->l[a * GK_PANEL + (size_t)j] = l[a] - f_x[a] - f_y[a];
-        }
-        for (int from = 0; from < n; from += GK_PANEL_DEPTH) {
-            const int depth = n - from < GK_PANEL_DEPTH ? n - from : GK_PANEL_DEPTH;
-            gk_rfm_kernel_values(&m->tables, &desk->panel, &m->by_x, from, depth, desk->block);
-            take_off(depth, &m->by_x, from, p, desk->block, desk->l, d->l, x, y, out + (size_t)from * GK_PANEL);
-        }
+#pragma omp parallel for num_threads(m->threads) schedule(static, 1)
+    for (int piece = 0; piece < m->threads; piece++) {
+        const int last = gk_panels(gk_radial_first(m, piece + 1));
+        for (int at = gk_panels(gk_radial_first(m, piece)); at < last; at += GK_RFM_GROUP)
+            fill_group(m, &m->radial->desks[piece], at * GK_PANEL, last - at < GK_RFM_GROUP ? last - at : GK_RFM_GROUP);
     }
 }
 

@@ -147,11 +147,13 @@ void gk_rfm_tell(gk_model *m, const char *doing, double share);
 
 /* ---- predict.c: outputs by rows of the kernel matrix ---- */
 
+enum { GK_RFM_GROUP = 4 }; /* panels at a time, so that each stretch of what they share is read so much less often */
+
 /* What one thread works in. */
 typedef struct gk_rfm_cells_desk {
-    gk_rfm_panel panel[2]; /* two at a time, so that each piece of the packed alpha is read half as often */
-    double *block;         /* [DEPTH,PANEL] of the kernel matrix */
-    double *product;       /* [2,p,PANEL] */
+    gk_rfm_panel panel[GK_RFM_GROUP];
+    double *block;   /* [DEPTH,PANEL] of the kernel matrix */
+    double *product; /* [GROUP,p,PANEL] */
 } gk_rfm_cells_desk;
 
 typedef struct gk_rfm_cells {
