@@ -65,8 +65,9 @@ double gk_log_sum_exp(const double *x, int n)
 
 GK_HOT double gk_exp_shifted(double *out, const double *x, int n, double scale)
 {
-    double largest = x[0];
-    for (int i = 1; i < n; i++) largest = x[i] > largest ? x[i] : largest;
+    double largest = -INFINITY;
+#pragma omp simd reduction(max : largest)
+    for (int i = 0; i < n; i++) largest = x[i] > largest ? x[i] : largest;
 #pragma omp simd
     for (int i = 0; i < n; i++) out[i] = exp_nonpositive((x[i] - largest) / scale);
     return largest / scale;
