@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A stream ready to be stored: its hash, and the bytes to keep (packed, or raw where that is not larger). */
+/* A stream ready to be stored: its hash, and the bytes to keep (packed, or raw where packing saves little). */
 typedef struct parcel {
     char sha256[GK_SHA256_HEX];
     unsigned char *packed;  /* NULL: raw is stored */

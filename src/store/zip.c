@@ -8,6 +8,35 @@
 
 /* Weights are noise but for the bytes of sign and exponent, which entropy coding alone takes: matching runs (Z_RLE)
  * instead of strings gives the same size three times as fast (170 MB/s against 50), and is better on identities. */
+static int start(z_stream *z)
+{
+    *z = (z_stream){0};
+    return deflateInit2(z, 1, Z_DEFLATED, MAX_WBITS, 9, Z_RLE) == Z_OK ? GK_OK
+                                                                       : gk_error(GK_FAILED, "out of memory for zlib");
+}
+
+enum { SAMPLE = 1 << 13 };
+
+/* Is a stretch in the middle of the largest piece at least an eighth smaller when compressed? Most weights and features
+ * are not: compressing them took a sixth of an MLP's run, and 4 to 10 % off its database. *worth stays for small ones. */
+static int try_sample(const gk_piece *pieces, int count, bool *worth)
+{
+    const gk_piece *largest = &pieces[0];
+    unsigned char packed[SAMPLE];
+    z_stream z;
+    for (int i = 1; i < count; i++)
+        if (pieces[i].size > largest->size) largest = &pieces[i];
+    if (largest->size < 2 * SAMPLE) return GK_OK;
+    if (start(&z) != GK_OK) return GK_FAILED;
+    z.next_in = (unsigned char *)(uintptr_t)largest->data + (largest->size - SAMPLE) / 2;
+    z.avail_in = SAMPLE;
+    z.next_out = packed;
+    z.avail_out = SAMPLE - SAMPLE / 8;
+    *worth = deflate(&z, Z_FINISH) == Z_STREAM_END;
+    deflateEnd(&z);
+    return GK_OK;
+}
+
 int gk_zip_pieces(const gk_piece *pieces, int count, unsigned char **out, size_t *size)
 {
     size_t n = 0;
@@ -15,13 +44,15 @@ int gk_zip_pieces(const gk_piece *pieces, int count, unsigned char **out, size_t
     *out = NULL;
     *size = n;
     if (n < 2 || n > UINT_MAX / 2) return GK_OK;
-    z_stream z = {0};
-    if (deflateInit2(&z, 1, Z_DEFLATED, MAX_WBITS, 9, Z_RLE) != Z_OK)
-        return gk_error(GK_FAILED, "out of memory for zlib");
+    bool worth = true;
+    int code = try_sample(pieces, count, &worth);
+    if (code != GK_OK || !worth) return code;
     unsigned char *packed = gk_alloc(n, 1);
-    if (!packed) {
-        deflateEnd(&z);
-        return GK_FAILED;
+    if (!packed) return GK_FAILED;
+    z_stream z;
+    if ((code = start(&z)) != GK_OK) {
+        free(packed);
+        return code;
     }
     z.next_out = packed;
     z.avail_out = (unsigned)(n - 1); /* no room: not smaller */

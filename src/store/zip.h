@@ -4,8 +4,8 @@
 
 #include "gk_base.h"
 
-/* A zlib stream of the pieces, malloc'ed, or *out = NULL where it would not be smaller: then they themselves are what to
- * store. Both open with the sqlite3 shell's sqlar_uncompress(data, raw_size). */
+/* A zlib stream of the pieces, malloc'ed, or *out = NULL where it would not be smaller, or by a sample's word less than
+ * an eighth: then they themselves are what to store. Both open with the sqlite3 shell's sqlar_uncompress(data, raw_size). */
 int gk_zip_pieces(const gk_piece *pieces, int n, unsigned char **out, size_t *size);
 int gk_zip(const void *raw, size_t n, unsigned char **out, size_t *size);
 
