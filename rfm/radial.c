@@ -105,7 +105,7 @@ GK_HOT static void step_on(size_t count, size_t row, const double *a, const doub
             x[c] += step * q[c];
             r[c] = next;
             q[c] = next + (float)b[c] * q[c];
-            sizes[c] += (double)(next * next);
+            sizes[c] += (double)next * (double)next;
         }
     }
 }
@@ -166,9 +166,9 @@ GK_HOT static void set_down(int count, int p, const float *lanes, float ridge, c
         for (int c = 0; c < p; c++) {
             const float next = lanes[c * GK_PANEL + i] + ridge * q[c];
             kq[c] = next;
-            energy[c] += (double)(next * q[c]);
-            along[c] += (double)(next * r[c]);
-            own[c] += (double)(next * next);
+            energy[c] += (double)next * (double)q[c];
+            along[c] += (double)next * (double)r[c];
+            own[c] += (double)next * (double)next;
         }
     }
 }
@@ -214,6 +214,14 @@ static void apply(gk_model *m)
     sum_of_pieces(m, 2, d->own);
 }
 
+/* Some class's |r| is above its goal. */
+static bool busy(const gk_rfm_radial *d, int p)
+{
+    bool some = false;
+    for (int c = 0; c < p; c++) some |= d->size[c] > d->goal[c] * d->goal[c];
+    return some;
+}
+
 /* Adds to x until every class's |r| is at most its goal; a class that is there stands still, and so does one whose
  * direction shows no positive curvature: what is left of it is rounding, or K is not positive definite, which the
  * measured residual tells. The step to the next r and the next direction are taken in one pass: for the direction
@@ -223,12 +231,15 @@ static int conjugate_gradients(gk_model *m)
     gk_rfm_radial *d = m->radial;
     const int p = m->p;
     for (int done = 0; done <= LIMIT; done++) {
-        bool busy = false;
-        for (int c = 0; c < p; c++) busy |= d->size[c] > d->goal[c] * d->goal[c];
-        if (!busy) break;
+        int what = STEP | SEE;
+        if (!busy(d, p)) {
+            advance(m, STEP); /* what counts is r itself, not what was expected of it */
+            if (!busy(d, p)) return GK_OK;
+            what = SEE;
+        }
         gk_rfm_tell(m, "solving", (double)done / LIMIT);
-        if (done == LIMIT) return GK_FAILED;
-        advance(m, STEP | SEE);
+        if (done == LIMIT) break;
+        advance(m, what);
         apply(m);
         for (int c = 0; c < p; c++) {
             const double step = d->size[c] / d->energy[c];
@@ -236,14 +247,14 @@ static int conjugate_gradients(gk_model *m)
             const bool there = !(d->size[c] > d->goal[c] * d->goal[c]);
             d->a[c] = there ? 0 : step;
             d->iterations[c] += !there;
+            d->b[c] = 0; /* should rounding move it, it begins anew */
             if (there) continue;
             const double next = fmax(d->size[c] - step * (2 * d->along[c] - step * d->own[c]), 0);
             d->b[c] = next / d->size[c];
             d->size[c] = next;
         }
     }
-    advance(m, STEP);
-    return GK_OK;
+    return GK_FAILED;
 }
 
 /* ---- the solver ---- */
