@@ -24,7 +24,9 @@ void NAME(gk_panel_pack)(int columns, int depth, const REAL *b, int ldb, REAL *p
 
 #ifdef HAVE_AVX512
 /* c [columns,PANEL] (+)= b' a for VECTORS vectors' width of a panel; columns a constant at each call, so that all loops
- * unroll and the sums stay in registers. The lines from `ahead` on, one a row, are what is needed next. */
+ * unroll and the sums stay in registers. What is there already is added at the end: a sum of n terms one by one would
+ * lose sqrt(n) roundings of the whole, where a stretch's sum has only its own. The lines from `ahead` on, one a row, are
+ * what is needed next. */
 AVX512 static inline __attribute__((always_inline)) void NAME(tile)(int columns, int depth, const REAL *a, size_t lda,
                                                                     const REAL *b, const char *ahead, size_t stride,
                                                                     bool add, REAL *c)
@@ -33,7 +35,7 @@ AVX512 static inline __attribute__((always_inline)) void NAME(tile)(int columns,
 #pragma GCC unroll 8
     for (int j = 0; j < columns; j++) {
 #pragma GCC unroll 3
-        for (int v = 0; v < VECTORS; v++) sum[j][v] = add ? V(load)(c + j * GK_PANEL + v * LANES) : V(setzero)();
+        for (int v = 0; v < VECTORS; v++) sum[j][v] = V(setzero)();
     }
     for (size_t i = 0; i < (size_t)depth; i++) {
         VECTOR line[VECTORS];
@@ -50,7 +52,10 @@ AVX512 static inline __attribute__((always_inline)) void NAME(tile)(int columns,
 #pragma GCC unroll 8
     for (int j = 0; j < columns; j++) {
 #pragma GCC unroll 3
-        for (int v = 0; v < VECTORS; v++) V(store)(c + j * GK_PANEL + v * LANES, sum[j][v]);
+        for (int v = 0; v < VECTORS; v++) {
+            REAL *to = c + j * GK_PANEL + v * LANES;
+            V(store)(to, add ? V(add)(V(load)(to), sum[j][v]) : sum[j][v]);
+        }
     }
 }
 

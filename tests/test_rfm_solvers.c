@@ -282,6 +282,23 @@ static void check_panel(int columns, int depth, int extra, uint64_t seed)
     for (size_t i = 0; i < sizeof all_of_it / sizeof *all_of_it; i++) free(all_of_it[i]);
 }
 
+/* Long sums in float32 lose the roundings of a stretch and of the sum of stretches, not one of the whole a term: .1
+ * added 40000 times one by one is off by 1e-3. */
+static void long_products_are_summed_by_stretches(void **state)
+{
+    (void)state;
+    enum { DEPTH = 40000 };
+    float *a = gk_alloc(DEPTH * GK_PANEL, 4), *b = gk_alloc(DEPTH, 4), *c = gk_alloc(GK_PANEL, 4);
+    assert_true(a && b && c);
+    for (size_t i = 0; i < DEPTH * GK_PANEL; i++) a[i] = 0.1F;
+    for (size_t i = 0; i < DEPTH; i++) b[i] = 1;
+    gk_panel_product_f32(1, DEPTH, a, GK_PANEL, b, false, c);
+    for (int j = 0; j < GK_PANEL; j++) assert_true(fabs((double)c[j] / (DEPTH * (double)0.1F) - 1) < 2e-5);
+    free(a);
+    free(b);
+    free(c);
+}
+
 /* Gram matrices of rows of k numbers, added to what is there. */
 static void check_gram(int n, int k, uint64_t seed)
 {
@@ -408,6 +425,7 @@ int main(void)
         cmocka_unit_test(kept_outputs_are_those_of_predict),
         cmocka_unit_test(threads_do_not_change_a_bit),
         cmocka_unit_test(products_are_those_of_blas),
+        cmocka_unit_test(long_products_are_summed_by_stretches),
         cmocka_unit_test(quadratic_groks_as_published),
         cmocka_unit_test(gaussian_groks_as_published),
         cmocka_unit_test(power_decides),
