@@ -181,7 +181,7 @@ static int connect(gk_store *s, int mode)
     sqlite3_db_config(s->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, (int *)NULL);
     /* 16 MB of pages, taken as they are read: the latest values of 100 runs lie on 2000 pages, and SQLite keeps 500. */
     rc = sqlite3_exec(s->db,
-                      "PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA synchronous = NORMAL; "
+                      "PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA synchronous = NORMAL; PRAGMA secure_delete = OFF; "
                       "PRAGMA cache_size = -16384",
                       NULL, NULL, NULL);
     return rc == SQLITE_OK ? GK_OK : gk_db_fail(s, rc, "opening");
