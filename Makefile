@@ -54,9 +54,10 @@ MACHINE := $(shell $(CC) -dumpmachine)
 VARIANTS := f32_base f64_base
 ifeq ($(filter -DGK_PORTABLE,$(DEFS)),)
 ifneq ($(filter x86_64%,$(MACHINE)),)
-VARIANTS += f32_v3 f64_v3 f32_v4 f64_v4
+VARIANTS += f32_v3 f64_v3 f32_v4 f64_v4 f32_amx
 ARCH_v3  := -march=x86-64-v3 -ffp-contract=fast
 ARCH_v4  := -march=x86-64-v4 -mprefer-vector-width=512 -ffp-contract=fast
+ARCH_amx := $(ARCH_v4) -mamx-tile -mamx-bf16
 NETDEFS  := -DGK_HAVE_X86_VARIANTS
 endif
 endif
@@ -65,6 +66,7 @@ REAL_f64 := double
 
 LIB_OBJ := $(LIB_SRC:%.c=$(OBJ)/%.o) $(if $(wildcard nets/select.c),$(OBJ)/nets/select.o)
 NET_OBJ := $(foreach v,$(VARIANTS),$(NET_SRC:nets/%.c=$(OBJ)/nets/%.$(v).o))
+NET_OBJ := $(filter-out $(OBJ)/nets/mlp%.f32_amx.o,$(NET_OBJ)) # only the transformer has products for AMX
 CLI_OBJ := $(CLI_SRC:%.c=$(OBJ)/%.o)
 TST_BIN := $(TST_SRC:tests/%.c=$(OBJ)/tests/%)
 SQL_OBJ := $(patsubst src/store/%.c,$(OBJ)/ext/%.o,$(wildcard src/store/sql_*.c))

@@ -64,6 +64,7 @@ static void pass(const gk_model *m, int n, int thread, int threads, double scale
     tf_pairs *k = &f->pairs[thread];
     int tile, end;
     net_share((n + TF_PAIRS - 1) / TF_PAIRS, thread, threads, &tile, &end);
+    tf_products_begin();
     for (; tile < end; tile++) {
         const int here = net_rows(n, tile * TF_PAIRS, TF_PAIRS);
         tf_pairs_forward(m, k, f->sorted + tile * TF_PAIRS, here, scale > 0);
@@ -73,6 +74,7 @@ static void pass(const gk_model *m, int n, int thread, int threads, double scale
             tf_pairs_backward(m, k);
         }
     }
+    tf_products_end();
 }
 
 static void clear_scores(const gk_model *m)
@@ -140,6 +142,7 @@ void tf_fast_predict(const gk_model *m, const int32_t *cells, int n, double *out
         int tile, end;
         tf_tables_forward(m, thread, threads, false);
         net_share((n + TF_PAIRS - 1) / TF_PAIRS, thread, threads, &tile, &end);
+        tf_products_begin();
         for (; tile < end; tile++) { /* in the caller's order */
             const int here = net_rows(n, tile * TF_PAIRS, TF_PAIRS);
             double *rows = out + (ptrdiff_t)tile * TF_PAIRS * p;
@@ -147,6 +150,7 @@ void tf_fast_predict(const gk_model *m, const int32_t *cells, int n, double *out
             for (ptrdiff_t i = 0; i < here; i++)
                 for (ptrdiff_t c = 0; c < p; c++) rows[i * p + c] = (double)k->logits[i * m->fast->t.line + c];
         }
+        tf_products_end();
         net_flush_end(mode);
     }
 }

@@ -12,10 +12,13 @@
 #include "tile.h"
 #include "transformer.h"
 
-enum {
-    TF_PAIRS = 96, /* pairs of a tile */
-    TF_STRIP = 48,  /* pairs of a strip, whose panel stays in the first-level cache: a multiple of VEC and of the rows of
-                       the register tiles; TF_PAIRS is a multiple of it */
+#ifdef GK_ISA_amx
+enum { TF_PAIRS = 192, TF_STRIP = 48 };
+#else
+enum { TF_PAIRS = 96, TF_STRIP = 48 };
+#endif
+enum { /* TF_PAIRS: pairs of a tile. TF_STRIP: pairs of a strip, whose panel stays in the first-level cache: a multiple of
+          VEC and of the rows of the register tiles; TF_PAIRS is a multiple of it and of AMX's inner dimension. */
     TF_COLUMNS = 2 * VEC, /* pairs whose losses are computed at a time */
     TF_SINGLE = 2,  /* so many logits beyond whole vectors cost less by themselves than a vector of them */
 };
@@ -28,6 +31,7 @@ typedef struct tf_tables {
     int inner, panels; /* panels of the neurons; of a whole table row */
     int line;          /* row length of a tile's logits: vp and a vector, since a power of two crowds the cache's sets */
     int single;        /* logits after the last whole vector that are computed one by one */
+    int lines;         /* rows of a panel of dwl: vocab, on AMX rounded up to a tile */
     real *x_l, *q, *u; /* [d], [d], [heads, d]: W_K[h] q_h / sqrt(dh) */
     real *ein;         /* [rows, d] */
     real *w_v;         /* [d, dp] the heads side by side */
@@ -37,6 +41,10 @@ typedef struct tf_tables {
     real *w_out_t;     /* [dp, dmp] */
     real *wl;          /* [inner][vocab][PANEL] W_L */
     real *wl_t;        /* [vp / PANEL][dmp][PANEL] its transpose */
+#ifdef GK_ISA_amx
+    uint32_t *wl_on;   /* [inner][2][classes][STACK] W_L^T as a right factor: steps of 32 neurons, 16 logits a stack */
+    uint32_t *wl_back; /* [inner][steps][4][STACK] W_L as one: steps of 32 logits, 16 neurons a stack */
+#endif
     real *table;       /* [panels][heads][rows][PANEL] t_1 of the tokens; in row p what makes it t_0 */
     real *base;        /* [ext] */
     real *s0, *s1;     /* [heads, p] scores of the tokens at positions 0 and 1 */
@@ -71,7 +79,14 @@ typedef struct tf_pairs {
     real *columns;          /* [vp, TF_COLUMNS] logits of some pairs as the losses want them */
     real *dots;             /* [heads, rounded up to 2, / 2][2][TF_PAIRS][VEC] gradient of `a`: half of the lanes a head */
     real *dt;               /* as tf_tables; 0 between steps */
-    real *dwl, *dbase, *ds0, *ds1, *ds_l;
+    real *dwl; /* [inner][t.lines][PANEL] */
+    real *dbase, *ds0, *ds1, *ds_l;
+#ifdef GK_ISA_amx
+    uint32_t *left;      /* [TF_STRIP / 16][2][STACK] neurons of one panel as a left factor */
+    uint32_t *right;     /* [2][4][STACK] as a right one: steps of 32 pairs */
+    uint32_t *dlogits;   /* [TF_PAIRS / 16][steps][STACK] the logits' gradient as a left factor */
+    uint32_t *dlogits_t; /* [classes][TF_PAIRS / 32][STACK] its transpose as one */
+#endif
     double loss;
     gk_score score;
 } tf_pairs;
@@ -98,7 +113,14 @@ struct tf_fast {
 #define tf_pairs_clear     NAME(gk_tf_pairs_clear)
 #define tf_pairs_forward   NAME(gk_tf_pairs_forward)
 #define tf_pairs_backward  NAME(gk_tf_pairs_backward)
-#define tf_logits_forward  NAME(gk_tf_logits_forward)
+#define tf_products_take   NAME(gk_tf_products_take)
+#define tf_products_begin  NAME(gk_tf_products_begin)
+#define tf_products_end    NAME(gk_tf_products_end)
+#define tf_products_keep   NAME(gk_tf_products_keep)
+#define tf_products_turn   NAME(gk_tf_products_turn)
+#define tf_products_logits NAME(gk_tf_products_logits)
+#define tf_products_dwl    NAME(gk_tf_products_dwl)
+#define tf_products_dpost  NAME(gk_tf_products_dpost)
 #define tf_logits_loss     NAME(gk_tf_logits_loss)
 #define tf_logits_score    NAME(gk_tf_logits_score)
 
@@ -119,16 +141,31 @@ void tf_tables_forward(const gk_model *m, int thread, int threads, bool keep);
 void tf_tables_backward(const gk_model *m, int thread, int threads);
 
 /* ---- one thread, one tile ---- */
-void tf_pairs_take(tf_pairs *k, gk_pool *pool, const tf_sizes *s, const tf_tables *t, net_activation activation);
+void tf_pairs_take(tf_pairs *k, gk_pool *pool, const tf_sizes *s, tf_tables *t, net_activation activation);
 void tf_pairs_clear(tf_pairs *k, const tf_sizes *s, const tf_tables *t);
 /* Logits of n <= TF_PAIRS cells, in k->logits; `keep` what the way back needs. */
 void tf_pairs_forward(const gk_model *m, tf_pairs *k, const int32_t *cells, int n, bool keep);
 /* From the gradient in k->logits to k's sums. */
 void tf_pairs_backward(const gk_model *m, tf_pairs *k);
 
-/* ---- transformer_logits.c ---- */
+/* ---- transformer_products.c, transformer_amx.c: the three products of (pairs x neurons x logits) ---- */
+/* What of `t` and, if not NULL, of `k` only these use. */
+void tf_products_take(tf_tables *t, tf_pairs *k, gk_pool *pool, const tf_sizes *s);
+/* A thread's products stand between these two. */
+void tf_products_begin(void);
+void tf_products_end(void);
+/* Panel j of W_L is computed; `keep`: also for the way back. */
+void tf_products_keep(const gk_model *m, int j, bool keep);
+/* The gradient of TF_COLUMNS pairs from `i` on stands in k->logits and, transposed, in k->columns. */
+void tf_products_turn(const gk_model *m, tf_pairs *k, int i);
 /* k->logits += post W_L^T for the strip of pairs from `i` on and the neurons of panel j; post [TF_STRIP, PANEL]. */
-void tf_logits_forward(const gk_model *m, tf_pairs *k, const real *post, int j, int i);
+void tf_products_logits(const gk_model *m, tf_pairs *k, const real *post, int j, int i);
+/* k->dwl += dlogits^T post for panel j. */
+void tf_products_dwl(const gk_model *m, tf_pairs *k, int j);
+/* dpost [TF_STRIP, PANEL] = dlogits W_L for the strip of pairs from `i` on. */
+void tf_products_dpost(const gk_model *m, tf_pairs *k, real *dpost, int j, int i);
+
+/* ---- transformer_logits.c ---- */
 /* The summed loss of the first n pairs; k->logits becomes its gradient times `scale`. */
 double tf_logits_loss(const gk_model *m, tf_pairs *k, int n, double scale);
 void tf_logits_score(const gk_model *m, tf_pairs *k, int n);

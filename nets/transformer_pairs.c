@@ -2,7 +2,7 @@
  * worked on by panels of PANEL columns, so that what is being used stays in the first-level cache. */
 #include "transformer_fast.h"
 
-void tf_pairs_take(tf_pairs *k, gk_pool *pool, const tf_sizes *s, const tf_tables *t, net_activation activation)
+void tf_pairs_take(tf_pairs *k, gk_pool *pool, const tf_sizes *s, tf_tables *t, net_activation activation)
 {
     const size_t one = sizeof(real), heads = (size_t)s->heads, dmp = (size_t)t->dmp, p = (size_t)s->p;
     const size_t table = (size_t)t->ext * heads * (size_t)t->rows;
@@ -10,23 +10,23 @@ void tf_pairs_take(tf_pairs *k, gk_pool *pool, const tf_sizes *s, const tf_table
     k->post = gk_pool_take(pool, dmp * TF_PAIRS, one);
     k->slope = gk_pool_take(pool, activation == NET_RELU ? 0 : dmp * TF_PAIRS, one);
     k->logits = gk_pool_take(pool, (size_t)t->line * TF_PAIRS, one);
-    k->single = gk_pool_take(pool, (size_t)t->single * TF_PAIRS * VEC, one);
     k->row = gk_pool_take(pool, TF_PAIRS * PANEL, one);
     k->columns = gk_pool_take(pool, (size_t)t->vp * TF_COLUMNS, one);
     k->dots = gk_pool_take(pool, (heads + 1) / 2 * 2 * TF_PAIRS * VEC, one);
     k->count = gk_pool_take(pool, p + 1, sizeof *k->count);
     k->dt = gk_pool_take(pool, table, one);
-    k->dwl = gk_pool_take(pool, (size_t)s->vocab * dmp, one);
+    k->dwl = gk_pool_take(pool, (size_t)t->lines * dmp, one);
     k->dbase = gk_pool_take(pool, (size_t)t->ext, one);
     k->ds0 = gk_pool_take(pool, heads * p, one);
     k->ds1 = gk_pool_take(pool, heads * p, one);
     k->ds_l = gk_pool_take(pool, heads, one);
+    tf_products_take(t, k, pool, s);
 }
 
 void tf_pairs_clear(tf_pairs *k, const tf_sizes *s, const tf_tables *t)
 {
     const size_t one = sizeof(real), heads = (size_t)s->heads, p = (size_t)s->p;
-    memset(k->dwl, 0, (size_t)s->vocab * (size_t)t->dmp * one);
+    memset(k->dwl, 0, (size_t)t->lines * (size_t)t->dmp * one);
     memset(k->dbase, 0, (size_t)t->ext * one);
     memset(k->ds0, 0, heads * p * one);
     memset(k->ds1, 0, heads * p * one);
@@ -193,14 +193,14 @@ static void scatter(const gk_model *m, tf_pairs *k, const real *drows, ptrdiff_t
         }
 }
 
-/* dbase += the sum of drows (row length ld) over pairs from..to-1, panel j */
-static void add_base(tf_pairs *k, const real *drows, ptrdiff_t ld, int j, int from, int to)
+/* dbase += the sum of drows (row length ld) over the pairs, panel j */
+static void add_base(tf_pairs *k, const real *drows, ptrdiff_t ld, int j)
 {
     real *base = k->dbase + (ptrdiff_t)j * PANEL;
     vec sum[TILE_VECS];
 #pragma GCC unroll 4
     for (int c = 0; c < TILE_VECS; c++) sum[c] = vec_load(base + c * VEC);
-    for (int i = from; i < to; i++)
+    for (int i = 0; i < TF_PAIRS; i++)
 #pragma GCC unroll 4
         for (int c = 0; c < TILE_VECS; c++) sum[c] += vec_load(drows + i * ld + c * VEC);
 #pragma GCC unroll 4
@@ -224,15 +224,35 @@ static const real *neurons_forward(const gk_model *m, tf_pairs *k, int j, int i,
     return post;
 }
 
-/* dz over dpost for pairs from..to-1 of panel j: post = s(z) */
-static void neurons_backward(const gk_model *m, const tf_pairs *k, real *dz, int j, int from, int to)
+/* dz over dpost for the strip of pairs from `i` on of panel j, and dbase += its sum: post = s(z). `relu` is a constant once
+ * inlined. */
+static inline __attribute__((always_inline)) void strip_backward(tf_pairs *k, real *dz, int j, int i, const bool relu)
 {
-    const real *post = k->post + (ptrdiff_t)j * TF_PAIRS * PANEL, *slope = k->slope + (ptrdiff_t)j * TF_PAIRS * PANEL;
+    const ptrdiff_t at = ((ptrdiff_t)j * TF_PAIRS + i) * PANEL;
+    const real *post = k->post + at, *slope = k->slope + at;
+    real *base = k->dbase + (ptrdiff_t)j * PANEL;
+    vec sum[TILE_VECS];
+#pragma GCC unroll 4
+    for (int c = 0; c < TILE_VECS; c++) sum[c] = vec_load(base + c * VEC);
+    for (int q = 0; q < TF_STRIP * PANEL; q += PANEL)
+#pragma GCC unroll 4
+        for (int c = 0; c < TILE_VECS; c++) {
+            const vec d = vec_load(dz + q + c * VEC);
+            const vec all = relu ? vec_select(vec_load(post + q + c * VEC) > vec_of(0), d, vec_of(0))
+                                 : d * vec_load(slope + q + c * VEC);
+            vec_store(dz + q + c * VEC, all);
+            sum[c] += all;
+        }
+#pragma GCC unroll 4
+    for (int c = 0; c < TILE_VECS; c++) vec_store(base + c * VEC, sum[c]);
+}
+
+static void neurons_backward(const gk_model *m, tf_pairs *k, real *dz, int j, int i)
+{
     if (m->n.activation == NET_RELU)
-        for (int i = from * PANEL; i < to * PANEL; i += VEC)
-            vec_store(dz + i, vec_select(vec_load(post + i) > vec_of(0), vec_load(dz + i), vec_of(0)));
+        strip_backward(k, dz, j, i, true);
     else
-        for (int i = from * PANEL; i < to * PANEL; i += VEC) vec_store(dz + i, vec_load(dz + i) * vec_load(slope + i));
+        strip_backward(k, dz, j, i, false);
 }
 
 /* k->by_y */
@@ -259,7 +279,7 @@ void tf_pairs_forward(const gk_model *m, tf_pairs *k, const int32_t *cells, int 
     for (int j = t->inner; j < t->panels; j++) /* the direct path */
         gather(k->logits + (ptrdiff_t)(j - t->inner) * PANEL, t->line, m, k, j, 0, TF_PAIRS, false);
     for (int j = 0; j < t->inner; j++)
-        for (int i = 0; i < TF_PAIRS; i += TF_STRIP) tf_logits_forward(m, k, neurons_forward(m, k, j, i, keep), j, i);
+        for (int i = 0; i < TF_PAIRS; i += TF_STRIP) tf_products_logits(m, k, neurons_forward(m, k, j, i, keep), j, i);
 }
 
 void tf_pairs_backward(const gk_model *m, tf_pairs *k)
@@ -269,20 +289,14 @@ void tf_pairs_backward(const gk_model *m, tf_pairs *k)
     memset(k->dots, 0, (size_t)((s->heads + 1) / 2 * 2) * TF_PAIRS * VEC * sizeof(real));
     for (int j = t->inner; j < t->panels; j++) {
         const real *dlogits = k->logits + (ptrdiff_t)(j - t->inner) * PANEL;
-        add_base(k, dlogits, t->line, j, 0, TF_PAIRS);
+        add_base(k, dlogits, t->line, j);
         scatter(m, k, dlogits, t->line, j);
     }
     for (int j = t->inner - 1; j >= 0; j--) { /* backwards: the last panel is the one that the cache still has */
-        const real *post = k->post + (ptrdiff_t)j * TF_PAIRS * PANEL;
-        const ptrdiff_t wl = (ptrdiff_t)j * s->vocab * PANEL;
-        /* logits [i, c] = sum_k post[i, k] W_L[c, k] */
-        tile_panel(k->dwl + wl, PANEL, (tile_left){k->logits, 1, t->line}, (tile_right){post, PANEL}, s->vocab,
-                   TF_PAIRS, true);
+        tf_products_dwl(m, k, j);
         for (int i = 0; i < TF_PAIRS; i += TF_STRIP) {
-            tile_panel(k->row + i * PANEL, PANEL, (tile_left){k->logits + (ptrdiff_t)i * t->line, t->line, 1},
-                       (tile_right){t->wl + wl, PANEL}, TF_STRIP, s->vocab, false);
-            neurons_backward(m, k, k->row, j, i, i + TF_STRIP);
-            add_base(k, k->row, PANEL, j, i, i + TF_STRIP);
+            tf_products_dpost(m, k, k->row + i * PANEL, j, i);
+            neurons_backward(m, k, k->row + i * PANEL, j, i);
         }
         scatter(m, k, k->row, PANEL, j);
     }

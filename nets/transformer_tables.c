@@ -13,7 +13,6 @@ void tf_tables_take(tf_tables *t, gk_pool *pool, const tf_sizes *s)
     t->inner = t->dmp / PANEL;
     t->panels = t->ext / PANEL;
     t->line = t->vp + VEC;
-    t->single = s->vocab % VEC <= TF_SINGLE ? s->vocab % VEC : 0;
     const size_t d = (size_t)s->d, dp = (size_t)t->dp, dmp = (size_t)t->dmp, ext = (size_t)t->ext, one = sizeof(real);
     const size_t rows = (size_t)t->rows, heads = (size_t)s->heads, vocab = (size_t)s->vocab, p = (size_t)s->p;
     const size_t table = ext * heads * rows, by_head = heads * (size_t)t->dhp;
@@ -50,6 +49,7 @@ void tf_tables_take(tf_tables *t, gk_pool *pool, const tf_sizes *s)
     t->dw_v = gk_pool_take(pool, dp * dp, one);
     t->dw_out = gk_pool_take(pool, dmp * dp, one);
     t->dw_u_t = gk_pool_take(pool, vocab * dp, one);
+    tf_products_take(t, NULL, pool, s);
 }
 
 /* x_l, and the query side of the scores: q = x_l W_Q, u_h = W_K[h] q_h / sqrt(dh). */
@@ -178,6 +178,7 @@ static void products(const gk_model *m, int j, bool keep)
     for (int c = 0; c < s->vocab; c += PANEL)
         transpose(t->wl_t + ((ptrdiff_t)c * t->dmp + at * PANEL), PANEL, wl + (ptrdiff_t)c * PANEL, PANEL,
                   s->vocab - c < PANEL ? s->vocab - c : PANEL, PANEL);
+    tf_products_keep(m, j, keep);
 }
 
 /* v = rows [n, d] of ein times w_v, from row `at` on */

@@ -29,8 +29,8 @@ static void join(const gk_model *m, int threads, int j)
             vec_store(dt + (p + 2) * PANEL + c, vec_load(t->dbase + j * PANEL + c));
     }
     for (int i = 1; j < t->inner && i < threads; i++) {
-        real *to = k[0].dwl + (ptrdiff_t)j * s->vocab * PANEL;
-        const real *from = k[i].dwl + (ptrdiff_t)j * s->vocab * PANEL;
+        real *to = k[0].dwl + (ptrdiff_t)j * t->lines * PANEL;
+        const real *from = k[i].dwl + (ptrdiff_t)j * t->lines * PANEL;
         for (ptrdiff_t c = 0; c < (ptrdiff_t)s->vocab * PANEL; c += VEC)
             vec_store(to + c, vec_load(to + c) + vec_load(from + c));
     }
@@ -73,7 +73,7 @@ static void products_backward(const gk_model *m, const tf_weights *dw, int j)
                (size_t)columns * sizeof(real));
     for (int c = 0; c < columns; c++) dw->b_in[at + c] = t->dbase[at + c]; /* base += b_in */
     /* W_L [c, k] = sum_i W_U[i, c] W_out[k, i] */
-    tile_panels(t->dw_out + at * t->dp, t->dp, (tile_left){m->fast->pairs[0].dwl + at * s->vocab, 1, PANEL},
+    tile_panels(t->dw_out + at * t->dp, t->dp, (tile_left){m->fast->pairs[0].dwl + at * t->lines, 1, PANEL},
                 (tile_right){t->f_t + (ptrdiff_t)t->dmp * t->dp, t->dp}, columns, s->vocab, 0, t->dp / PANEL, false);
     for (int k = 0; k < columns; k++)
         memcpy(dw->w_out + (at + k) * s->d, t->dw_out + (at + k) * t->dp, (size_t)s->d * sizeof(real));
@@ -97,7 +97,7 @@ static void unembed_backward(const gk_model *m, int from, int to)
     const tf_sizes *s = &m->s;
     const tf_tables *t = &m->fast->t;
     for (int j = 0; j < t->inner; j++) { /* W_L [c, k] = sum_i W_U[i, c] W_out[k, i] */
-        const real *dwl = m->fast->pairs[0].dwl + ((ptrdiff_t)j * s->vocab + from) * PANEL;
+        const real *dwl = m->fast->pairs[0].dwl + ((ptrdiff_t)j * t->lines + from) * PANEL;
         const int k = s->dm - j * PANEL < PANEL ? s->dm - j * PANEL : PANEL;
         tile_panels(t->dw_u_t + (ptrdiff_t)from * t->dp, t->dp, (tile_left){dwl, PANEL, 1},
                     (tile_right){t->w_out + (ptrdiff_t)j * PANEL * t->dp, t->dp}, to - from, k, 0, t->dp / PANEL,

@@ -8,6 +8,9 @@
 #include <math.h>
 #include <string.h>
 
+#ifdef GK_ISA_amx /* beside the tiles: AVX-512 */
+#define GK_ISA_v4
+#endif
 #if defined(GK_ISA_v4)
 #define VEC_BYTES 64
 #define TILE_VECS 4 /* 32 registers: 6 x 4 sums, 4 of B, and A from memory */

@@ -121,7 +121,7 @@ static void add_gram(int n, int k, const float *a, double *sum)
 void gk_panel_gram_f32(int n, int k, const float *a, float *product, double *sum)
 {
 #ifdef HAVE_AVX512
-    if (gk_machine_isa_used() == GK_ISA_V4) {
+    if (gk_machine_isa_used() >= GK_ISA_V4) {
         add_gram(n, k, a, sum);
         return;
     }

@@ -115,7 +115,7 @@ static void NAME(multiply_by_blas)(int columns, int depth, const REAL *a, int ld
 void NAME(gk_panel_product)(int columns, int depth, const REAL *a, int lda, const REAL *packed, bool add, REAL *c)
 {
 #ifdef HAVE_AVX512
-    if (gk_machine_isa_used() == GK_ISA_V4) {
+    if (gk_machine_isa_used() >= GK_ISA_V4) {
         NAME(multiply)(columns, depth, a, (size_t)lda, packed, add, c);
         return;
     }

@@ -18,7 +18,7 @@ enum {
 
 static bool have_avx512(void)
 {
-    return gk_machine_isa_used() == GK_ISA_V4;
+    return gk_machine_isa_used() >= GK_ISA_V4;
 }
 
 #define REAL    float

@@ -152,10 +152,11 @@ static double difference_of_forms(const char *name, const char *isa, gk_dtype dt
 static void fast_form_equals_plain_form(void **state)
 {
     (void)state;
-    static const char *const isas[] = {"base", "v3", "v4"};
+    static const char *const isas[] = {"base", "v3", "v4", "amx"};
     static const char *const cases[][2] = {
         {"transformer", "form=fast d_model=24 n_heads=3 d_mlp=70 threads=2"},
         {"transformer", "form=fast d_model=64 n_heads=2 d_mlp=128 loss=mse"},
+        {"transformer", "form=fast d_model=128 n_heads=4 d_mlp=512 threads=3"},
         {"transformer", "form=fast d_model=10 n_heads=1 d_mlp=33 activation=gelu threads=3"},
         {"mlp", "form=fast width=70 threads=2"},
         {"mlp", "form=fast width=64 activation=relu loss=cross_entropy"},
@@ -163,7 +164,7 @@ static void fast_form_equals_plain_form(void **state)
         {"mlp", "form=fast width=30 activation=swish loss=cross_entropy threads=2"},
         {"mlp", "form=fast width=65 activation=gelu"},
     };
-    for (int i = 0; i < 3; i++) {
+    for (size_t i = 0; i < sizeof isas / sizeof *isas; i++) {
         for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
             const double wide = difference_of_forms(cases[k][0], isas[i], GK_F64, cases[k][1]);
             const double narrow = difference_of_forms(cases[k][0], isas[i], GK_F32, cases[k][1]);

@@ -38,7 +38,7 @@ static double root_error(uint32_t bits)
 static void roots_are_exact_to_a_unit(void **state)
 {
     (void)state;
-    if (gk_machine_isa_used() != GK_ISA_V4) skip();
+    if (gk_machine_isa_used() < GK_ISA_V4) skip();
     const uint32_t inf = 0x7f800000;
     double most = root_error(0);
     for (uint32_t bits = 1; bits < inf - VEC; bits += 1009) {
@@ -53,7 +53,7 @@ static void roots_are_exact_to_a_unit(void **state)
 static void odd_numbers_have_the_roots_of_the_instruction(void **state)
 {
     (void)state;
-    if (gk_machine_isa_used() != GK_ISA_V4) skip();
+    if (gk_machine_isa_used() < GK_ISA_V4) skip();
     const vec s = vec_sqrt((vec){INFINITY, NAN, -1, 0, -0.0f, 4, 0x1p-140f, 9});
     assert_true(s[0] > 0 && isinf(s[0]));
     assert_true(isnan(s[1]) && isnan(s[2]));

@@ -9,7 +9,12 @@
 #include <string.h>
 
 #if defined(__x86_64__)
+#include <cpuid.h>
 #include <immintrin.h>
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 #elif defined(__aarch64__)
 #include <arm_neon.h>
 #endif
@@ -50,8 +55,22 @@ KERNEL(v3_f64, AVX2, __m256d, double, _mm256_set1_pd, _mm256_fmadd_pd)
 KERNEL(v4_f32, AVX512, __m512, float, _mm512_set1_ps, _mm512_fmadd_ps)
 KERNEL(v4_f64, AVX512, __m512d, double, _mm512_set1_pd, _mm512_fmadd_pd)
 
-static peak_kernel *const kernels[][2] = {{base_f32, base_f64}, {v3_f32, v3_f64}, {v4_f32, v4_f64}};
-static const int vector_bytes[] = {16, 32, 64};
+static peak_kernel *const kernels[][2] = {{base_f32, base_f64}, {v3_f32, v3_f64}, {v4_f32, v4_f64}, {v4_f32, v4_f64}};
+static const int vector_bytes[] = {16, 32, 64, 64};
+
+/* Tiles of bfloat16, an operating system that saves them, and its leave for this process to have so much state: Linux
+ * gives it once a process, its threads and its forks. */
+static bool has_amx(void)
+{
+#if defined(__linux__)
+    enum { AMX_BF16 = 1 << 22, AMX_TILE = 1 << 24, REQUEST = 0x1023, TILE_DATA = 18 };
+    unsigned a, b, c, d;
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(d & AMX_BF16) || !(d & AMX_TILE)) return false;
+    return syscall(SYS_arch_prctl, REQUEST, TILE_DATA) == 0;
+#else
+    return false;
+#endif
+}
 
 gk_isa gk_machine_isa(void)
 {
@@ -61,7 +80,7 @@ gk_isa gk_machine_isa(void)
         return GK_ISA_BASE;
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd") &&
         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
-        return GK_ISA_V4;
+        return has_amx() ? GK_ISA_AMX : GK_ISA_V4;
     return GK_ISA_V3;
 }
 
@@ -106,6 +125,7 @@ gk_isa gk_machine_isa_used(void)
     const char *asked = getenv("GROKLAB_ISA");
     if (asked && strcmp(asked, "base") == 0) return GK_ISA_BASE;
     if (asked && strcmp(asked, "v3") == 0 && have > GK_ISA_V3) return GK_ISA_V3;
+    if (asked && strcmp(asked, "v4") == 0 && have > GK_ISA_V4) return GK_ISA_V4;
     return have;
 #endif
 }

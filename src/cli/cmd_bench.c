@@ -74,7 +74,7 @@ static int choose(const char *list, bool *wanted)
 static const char *isa_name(gk_isa isa)
 {
 #if defined(__x86_64__)
-    static const char *const names[] = {"base", "v3", "v4"};
+    static const char *const names[] = {"base", "v3", "v4", "amx"};
     return names[isa];
 #else
     (void)isa;
