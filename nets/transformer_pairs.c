@@ -131,7 +131,7 @@ static void gather(real *rows, ptrdiff_t ld, const gk_model *m, const tf_pairs *
 }
 
 /* From the gradient drows (row length ld) of panel j, for `heads` heads from h on (1 or 2, a constant once inlined) and
- * one side of the pairs: dt += and dots +=; rows p and p + 1 of dt take the sum of all rows of a side.
+ * one side of the pairs: dt += and dots +=; row p + 1 of dt takes the sum of all rows of the side of y.
  *     rows = base + sum_h a_0h t0_h(x) + a_1h t1_h(y)
  * In the order of the side's tokens: a row of the table and its sum stay in registers. */
 static inline __attribute__((always_inline)) void scatter_heads(const gk_model *m, tf_pairs *k, const real *drows,
@@ -141,7 +141,7 @@ static inline __attribute__((always_inline)) void scatter_heads(const gk_model *
     const int32_t *tokens = of_y ? k->y : k->x;
     const real *a = k->a + (ptrdiff_t)(h * 2 + of_y) * TF_PAIRS, *t1 = m->fast->t.table + at;
     const real *to_t0 = t1 + m->s.p * PANEL;
-    real *dt = k->dt + at, *all = dt + (m->s.p + of_y) * PANEL, *dots = k->dots + (ptrdiff_t)(h / 2 * 2 + of_y) * TF_PAIRS * VEC;
+    real *dt = k->dt + at, *all = dt + (m->s.p + 1) * PANEL, *dots = k->dots + (ptrdiff_t)(h / 2 * 2 + of_y) * TF_PAIRS * VEC;
     for (int at_pair = 0; at_pair < TF_PAIRS;) {
         ptrdiff_t i = of_y ? k->by_y[at_pair] : at_pair;
         const ptrdiff_t token = tokens[i];
@@ -176,7 +176,7 @@ static inline __attribute__((always_inline)) void scatter_heads(const gk_model *
             for (int c = 0; c < TILE_VECS; c++) {
                 real *to = dt + g * head + token * PANEL + c * VEC, *to_all = all + g * head + c * VEC;
                 vec_store(to, vec_load(to) + sum[g][c]);
-                vec_store(to_all, vec_load(to_all) + sum[g][c]);
+                if (of_y) vec_store(to_all, vec_load(to_all) + sum[g][c]);
             }
     }
 }

@@ -25,8 +25,12 @@ static void join(const gk_model *m, int threads, int j)
             }
             vec_store(dt + c, sum);
         }
-        for (int c = 0; c < PANEL; c += VEC) /* base += row p + 2 */
-            vec_store(dt + (p + 2) * PANEL + c, vec_load(t->dbase + j * PANEL + c));
+        for (int c = 0; c < PANEL; c += VEC) {
+            vec of_x = vec_of(0); /* the sum of all rows but y's */
+            for (ptrdiff_t a = 0; a < p; a++) of_x += vec_load(dt + a * PANEL + c);
+            vec_store(dt + p * PANEL + c, of_x - vec_load(dt + (p + 1) * PANEL + c));
+            vec_store(dt + (p + 2) * PANEL + c, vec_load(t->dbase + j * PANEL + c)); /* base += row p + 2 */
+        }
     }
     for (int i = 1; j < t->inner && i < threads; i++) {
         real *to = k[0].dwl + (ptrdiff_t)j * t->lines * PANEL;
