@@ -17,6 +17,8 @@ static const gk_command *const commands[] = {
 /* Two libraries read their settings only while they load, so these are set and the program executed again, once, and never
  * against what the user has set.
  * - Some OpenBLAS builds take newer CPUs for old ones, at half the speed.
+ * - OpenBLAS's idle threads turn for 2^26 cycles, also when the program has just begun: a tenth of an MLP's processor time.
+ *   2^20 still bridges the gaps between the calls of a solver.
  * - OpenMP's threads spin at a barrier; when another process shares the cores, a 4 ms step becomes 45. Threads that sleep
  *   at once take 2 to 4 % longer on an idle machine: waking them takes as long as a barrier. A thousand turns before
  *   going to sleep, some 40 us, lose neither. */
@@ -25,8 +27,9 @@ static void settle_libraries(char **argv)
     bool changed = false;
     if (!getenv("OMP_WAIT_POLICY") && !getenv("GOMP_SPINCOUNT"))
         changed = setenv("OMP_WAIT_POLICY", "passive", 0) == 0 && setenv("GOMP_SPINCOUNT", "1000", 0) == 0;
+    if (!getenv("OPENBLAS_THREAD_TIMEOUT")) changed |= setenv("OPENBLAS_THREAD_TIMEOUT", "20", 0) == 0;
     const char *core = getenv("OPENBLAS_CORETYPE") ? NULL : gk_blas_core_wanted();
-    if (core && setenv("OPENBLAS_CORETYPE", core, 0) == 0) changed = setenv("GROKLAB_BLAS_CHOSEN", core, 1) == 0;
+    if (core && setenv("OPENBLAS_CORETYPE", core, 0) == 0) changed |= setenv("GROKLAB_BLAS_CHOSEN", core, 1) == 0;
     if (changed) execv("/proc/self/exe", argv); /* where there is none, the program goes on as it is */
 }
 
