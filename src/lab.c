@@ -253,7 +253,8 @@ static int measure_checkpoints(gk_store *store, int64_t run, const lab_run *r)
 static int train_and_close(gk_store *store, int64_t run, lab_run *r)
 {
 #ifdef __GLIBC__
-    mallopt(M_MMAP_THRESHOLD, 1 << 20); /* so that freed pieces go back and do not add to what comes next */
+    mallopt(M_MMAP_THRESHOLD, 1 << 20); /* so that freed pieces go back and do not add to what comes next, */
+    mallopt(M_TRIM_THRESHOLD, 4 << 20); /* but for the small ones of each measure, whose pages the kernel would clear anew */
 #endif
     int code = gk_probe_new(&r->probe, r->method, r->model, r->split, r->config);
     if (code == GK_OK) code = train_recorded(store, run, r);

@@ -266,15 +266,15 @@ static void losses_equal_the_oracle(void **state)
     double outputs[ROWS * LD], sharp[ROWS * LD];
     int32_t labels[ROWS];
     make_outputs(outputs, labels);
-    assert_relative(gk_cross_entropy(outputs, LD, ROWS, CLASSES, labels), expect_losses[0], 1e-14);
+    assert_relative(gk_cross_entropy(outputs, LD, ROWS, CLASSES, 1, labels), expect_losses[0], 1e-14);
     assert_relative(gk_squared_error(outputs, LD, ROWS, CLASSES, labels), expect_losses[3], 1e-14);
     assert_relative(gk_accuracy(outputs, LD, ROWS, CLASSES, labels), expect_losses[4], 1e-15);
     assert_relative(gk_log_sum_exp(outputs + 3 * LD, CLASSES), expect_log_sum_exp[0], 1e-15);
     memcpy(sharp, outputs, sizeof sharp);
     for (int r = 0; r < ROWS; r++) sharp[r * LD + labels[r]] += 40;
-    assert_relative(gk_cross_entropy(sharp, LD, ROWS, CLASSES, labels), expect_losses[1], 1e-13);
+    assert_relative(gk_cross_entropy(sharp, LD, ROWS, CLASSES, 1, labels), expect_losses[1], 1e-13);
     for (int i = 0; i < ROWS * LD; i++) outputs[i] *= 500;
-    assert_relative(gk_cross_entropy(outputs, LD, ROWS, CLASSES, labels), expect_losses[2], 1e-14);
+    assert_relative(gk_cross_entropy(outputs, LD, ROWS, CLASSES, 1, labels), expect_losses[2], 1e-14);
 }
 
 static void losses_of_extreme_outputs(void **state)
@@ -282,13 +282,13 @@ static void losses_of_extreme_outputs(void **state)
     (void)state;
     const int32_t label[] = {1, 1};
     double huge[] = {-1e300, 1e300, 0, 1e15, -1e15, 800};
-    assert_true(gk_cross_entropy(huge, 3, 1, 3, label) < 1e-300);
-    assert_relative(gk_cross_entropy(huge + 3, 3, 1, 3, label), 2e15, 1e-15);
+    assert_true(gk_cross_entropy(huge, 3, 1, 3, 1, label) < 1e-300);
+    assert_relative(gk_cross_entropy(huge + 3, 3, 1, 3, 1, label), 2e15, 1e-15);
     double level[] = {1e300, 1e300, 1e300, 1e300};
-    assert_relative(gk_cross_entropy(level, 4, 1, 4, label), log(4), 1e-15);
+    assert_relative(gk_cross_entropy(level, 4, 1, 4, 1, label), log(4), 1e-15);
     double low[] = {-INFINITY, 0, -INFINITY, 0};
-    assert_relative(gk_cross_entropy(low, 4, 1, 4, label), log(2), 1e-15);
-    assert_true(isnan(gk_cross_entropy(low, 4, 0, 4, label)));
+    assert_relative(gk_cross_entropy(low, 4, 1, 4, 1, label), log(2), 1e-15);
+    assert_true(isnan(gk_cross_entropy(low, 4, 0, 4, 1, label)));
     double up[] = {0, 1, INFINITY};
     assert_true(gk_log_sum_exp(up, 3) == INFINITY);
     assert_relative(gk_log_sum_exp(level, 4), 1e300, 1e-15);
@@ -302,7 +302,7 @@ static void losses_know_nan(void **state)
         double outputs[18] = {0, 5, 0, 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0};
         assert_true(gk_accuracy(outputs, 9, 2, 9, labels) == 1);
         outputs[9 + at] = NAN;
-        assert_true(isnan(gk_cross_entropy(outputs, 9, 2, 9, labels)));
+        assert_true(isnan(gk_cross_entropy(outputs, 9, 2, 9, 1, labels)));
         assert_true(isnan(gk_squared_error(outputs, 9, 2, 9, labels)));
         assert_true(isnan(gk_log_sum_exp(outputs + 9, 9)));
         assert_true(gk_accuracy(outputs, 9, 2, 9, labels) == 0.5);

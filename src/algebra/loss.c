@@ -36,10 +36,11 @@ static inline double exp_nonpositive(double x)
     return series * scale.real;
 }
 
-/* log sum exp of x less its largest entry, which goes to *largest: log1p over the others keeps full relative precision
- * for the losses near 0 that a generalising network reaches (1e-7 and below). NaN anywhere gives NaN. */
-GK_HOT static double log_rest(const double *x, int n, double *largest)
+/* log sum exp of x / scale, less its largest entry; the largest of x goes to *largest. log1p over the others keeps full
+ * relative precision for the losses near 0 that a generalising network reaches (1e-7 and below). NaN anywhere gives NaN. */
+GK_HOT static double log_rest(const double *x, int n, double scale, double *largest)
 {
+    const double inverse = 1 / scale;
     double top = -INFINITY, others = 0, ties = 0;
 #pragma omp simd reduction(max : top)
     for (int i = 0; i < n; i++) top = x[i] > top ? x[i] : top;
@@ -52,36 +53,37 @@ GK_HOT static double log_rest(const double *x, int n, double *largest)
     for (int i = 0; i < n; i++) {
         double tie = x[i] == top;
         ties += tie;
-        others += exp_nonpositive(x[i] - top) - tie; /* exactly 0 at the top */
+        others += exp_nonpositive((x[i] - top) * inverse) - tie; /* exactly 0 at the top */
     }
     return log1p(others + (ties - 1));
 }
 
 double gk_log_sum_exp(const double *x, int n)
 {
-    double largest, rest = log_rest(x, n, &largest);
+    double largest, rest = log_rest(x, n, 1, &largest);
     return largest + rest;
 }
 
 GK_HOT double gk_exp_shifted(double *out, const double *x, int n, double scale)
 {
+    const double inverse = 1 / scale;
     double largest = -INFINITY;
 #pragma omp simd reduction(max : largest)
     for (int i = 0; i < n; i++) largest = x[i] > largest ? x[i] : largest;
 #pragma omp simd
-    for (int i = 0; i < n; i++) out[i] = exp_nonpositive((x[i] - largest) / scale);
+    for (int i = 0; i < n; i++) out[i] = exp_nonpositive((x[i] - largest) * inverse);
     return largest / scale;
 }
 
-double gk_cross_entropy(const double *outputs, int ld, int rows, int classes, const int32_t *labels)
+double gk_cross_entropy(const double *outputs, int ld, int rows, int classes, double scale, const int32_t *labels)
 {
     assert(rows >= 0 && classes > 0 && ld >= classes);
     double sum = 0;
     for (int r = 0; r < rows; r++) {
         assert(0 <= labels[r] && labels[r] < classes);
         const double *row = outputs + (size_t)r * (size_t)ld;
-        double largest, rest = log_rest(row, classes, &largest);
-        sum += largest - row[labels[r]] + rest;
+        double largest, rest = log_rest(row, classes, scale, &largest);
+        sum += (largest - row[labels[r]]) / scale + rest;
     }
     return sum / rows;
 }

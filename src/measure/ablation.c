@@ -201,7 +201,7 @@ static int ablate(ablation *a, const char *part, change how, int head)
             code = block_outputs(a, how, n);
         }
         if (code != GK_OK) return code;
-        sum += gk_cross_entropy_sum(a->outputs, n, p, a->temperature, a->labels);
+        sum += n * gk_cross_entropy(a->outputs, p, n, p, a->temperature, a->labels);
         mse_sum += n * gk_squared_error(a->outputs, p, n, p, a->labels);
         total += n;
     }

@@ -6,6 +6,7 @@
  * with S the sums of L over the cells of equal s: an [m,p] table instead of a p^2 x p^2 matrix. */
 #include "measure.h"
 #include "gk_loss.h"
+#include "gk_matrix.h"
 
 #include <assert.h>
 #include <math.h>
@@ -18,27 +19,9 @@ double gk_probe_temperature(gk_probe *probe)
 
 enum { CLASSES_MAX = 1024, KEYS_MAX = sizeof ((gk_reference *)NULL)->key / sizeof(int) };
 
-static void scaled(double *out, const double *row, int n, double scale)
-{
-    for (int c = 0; c < n; c++) out[c] = row[c] / scale;
-}
-
 static double cross_entropy_of(const double *row, int classes, double scale, int32_t label)
 {
-    double copy[CLASSES_MAX];
-    assert(classes <= CLASSES_MAX);
-    if (scale == 1) return gk_cross_entropy(row, classes, 1, classes, &label);
-    scaled(copy, row, classes, scale);
-    return gk_cross_entropy(copy, classes, 1, classes, &label);
-}
-
-double gk_cross_entropy_sum(const double *outputs, int rows, int classes, double scale, const int32_t *labels)
-{
-    double sum = 0;
-    for (int r = 0; r < rows; r++) {
-        sum += cross_entropy_of(outputs + (size_t)r * (size_t)classes, classes, scale, labels[r]);
-    }
-    return sum;
+    return gk_cross_entropy(row, classes, 1, classes, scale, &label);
 }
 
 /* ---- the outputs as they are ---- */
@@ -161,18 +144,22 @@ static int emit_restricted(gk_probe *probe, const double *table, const double *s
     return code == GK_OK && n_test > 0 ? gk_emit(sink, "restricted_mse_test", mse_test / n_test) : code;
 }
 
-enum { ROWS_BYTES = 4 << 20 }; /* of L that are held at once, about */
+enum {
+    ROWS_BYTES = 2 << 20, /* of exponentials of L that are held at once, about */
+    SETS = 16             /* sets of frequencies that are left out at a time */
+};
 
-/* Some kept train cells with what the exclusion of any set of frequencies needs of them. */
+/* Some kept train cells, in the order of s, with what the exclusion of any set of frequencies needs of them. */
 typedef struct train_rows {
     int n, p, m;
     double temperature;
-    int32_t *s, *label;  /* [n] */
-    double *row;         /* [n,p] rows of L */
+    int32_t *cell;       /* [n] their rows of the probe */
+    int32_t *first;      /* [m + 1] where the cells of each s begin */
     double *exponential; /* [n,p] exp((L - largest) / temperature) */
     double *largest;     /* [n] largest entry of the row / temperature */
+    double *total;       /* [n,SETS] sums over the classes of exp of what is left */
     double *errors;      /* [m,p] L - one-hot label, summed over the cells of equal s */
-    double *count;       /* [m] these cells */
+    double margins;      /* sum of largest - L[label] / temperature */
     double squares;      /* sum of (L - one-hot label)^2 */
 } train_rows;
 
@@ -180,42 +167,50 @@ typedef struct train_rows {
 static int start_train_rows(train_rows *t, gk_probe *probe, size_t room, double temperature)
 {
     const size_t p = (size_t)probe->p, m = (size_t)probe->group.m;
-    double *memory = gk_probe_work(probe, 1, 2 * room * p + room + room /* two int32 */ + m * p + m);
+    double *memory = gk_probe_work(probe, 1, room * (p + 1 + SETS) + m * p + room + m + 1 /* int32 */);
     if (!memory) return GK_FAILED;
-    *t = (train_rows){.p = probe->p,
-                      .m = probe->group.m,
-                      .temperature = temperature,
-                      .row = memory,
-                      .exponential = memory + room * p};
+    *t = (train_rows){.p = probe->p, .m = probe->group.m, .temperature = temperature, .exponential = memory};
     t->largest = t->exponential + room * p;
-    t->s = (int32_t *)(void *)(t->largest + room);
-    t->label = t->s + room;
-    t->errors = t->largest + 2 * room;
-    t->count = t->errors + m * p;
+    t->total = t->largest + room;
+    t->errors = t->total + room * SETS;
+    t->cell = (int32_t *)(void *)(t->errors + m * p);
+    t->first = t->cell + room;
     return GK_OK;
 }
 
-static void take_train_rows(train_rows *t, gk_probe *probe, int first, int last)
+static void order_train_rows(train_rows *t, const gk_probe *probe, int from, int to)
 {
-    const int32_t *train = probe->split->train;
-    const size_t p = (size_t)probe->p, m = (size_t)t->m;
-    t->n = 0;
-    t->squares = 0;
-    memset(t->errors, 0, (m * p + m) * sizeof *t->errors);
-    for (int i = first; i < last; i++) {
-        const int32_t r = probe->row[train[i]], s = probe->group.sum_of[train[i]];
-        if (s < 0) continue;
-        const size_t at = (size_t)t->n++;
-        t->s[at] = s;
-        t->label[at] = probe->labels[r];
-        double *row = t->row + at * p, *errors = t->errors + (size_t)s * p;
-        memcpy(row, gk_probe_row(probe, r), p * sizeof *row);
-        t->largest[at] = gk_exp_shifted(t->exponential + at * p, row, probe->p, t->temperature);
-        t->squares += (double)p * gk_squared_error(row, probe->p, 1, probe->p, &t->label[at]);
-        for (size_t c = 0; c < p; c++) errors[c] += row[c];
-        errors[t->label[at]] -= 1;
-        t->count[s]++;
+    const int32_t *train = probe->split->train, *sum_of = probe->group.sum_of;
+    memset(t->first, 0, ((size_t)t->m + 1) * sizeof *t->first);
+    for (int i = from; i < to; i++)
+        if (sum_of[train[i]] >= 0) t->first[sum_of[train[i]] + 1]++;
+    for (int s = 0; s < t->m; s++) t->first[s + 1] += t->first[s];
+    t->n = t->first[t->m];
+    for (int i = to - 1; i >= from; i--) { /* from the end of each s, which leaves `first` one s behind */
+        const int32_t s = sum_of[train[i]];
+        if (s >= 0) t->cell[--t->first[s + 1]] = probe->row[train[i]];
     }
+    for (int s = 0; s < t->m; s++) t->first[s] = t->first[s + 1];
+    t->first[t->m] = t->n;
+}
+
+static void take_train_rows(train_rows *t, gk_probe *probe, int from, int to)
+{
+    const size_t p = (size_t)probe->p;
+    order_train_rows(t, probe, from, to);
+    t->margins = t->squares = 0;
+    memset(t->errors, 0, (size_t)t->m * p * sizeof *t->errors);
+    for (size_t s = 0; s < (size_t)t->m; s++)
+        for (int32_t i = t->first[s]; i < t->first[s + 1]; i++) {
+            const double *row = gk_probe_row(probe, t->cell[i]);
+            const int32_t label = probe->labels[t->cell[i]];
+            double *errors = t->errors + s * p;
+            t->largest[i] = gk_exp_shifted(t->exponential + (size_t)i * p, row, t->p, t->temperature);
+            t->margins += t->largest[i] - row[label] / t->temperature;
+            t->squares += (double)p * gk_squared_error(row, t->p, 1, t->p, &label);
+            for (size_t c = 0; c < p; c++) errors[c] += row[c];
+            errors[label] -= 1;
+        }
 }
 
 GK_HOT static double dot(const double *restrict a, const double *restrict b, int n)
@@ -226,37 +221,6 @@ GK_HOT static double dot(const double *restrict a, const double *restrict b, int
     return sum;
 }
 
-/* Sum of the cross entropy of L - table over the train rows. exp(L - table) is a product of two tabled exponentials, so
- * that each set of frequencies costs one dot product a cell; where that would underflow the row is done the long way. */
-static double excluded(const train_rows *t, const double *table, double *inverse, int m)
-{
-    const size_t p = (size_t)t->p;
-    double sum = 0, product = 1, smallest[CLASSES_MAX], left[CLASSES_MAX];
-    for (size_t s = 0; s < (size_t)m; s++) {
-        double *row = inverse + s * p;
-        for (size_t c = 0; c < p; c++) row[c] = -table[s * p + c];
-        smallest[s] = gk_exp_shifted(row, row, t->p, t->temperature);
-    }
-    for (size_t i = 0; i < (size_t)t->n; i++) {
-        const size_t s = (size_t)t->s[i];
-        const double total = dot(t->exponential + i * p, inverse + s * p, t->p);
-        const size_t label = (size_t)t->label[i];
-        const double *row = t->row + i * p;
-        const double right = (row[label] - table[s * p + label]) / t->temperature;
-        if (total > 1e-30) { /* one logarithm of a product is that of many cells */
-            sum += t->largest[i] + smallest[s] - right;
-            product *= total;
-            if (product > 1e-200 && product < 1e200) continue;
-            sum += log(product);
-            product = 1;
-            continue;
-        }
-        for (size_t c = 0; c < p; c++) left[c] = (row[c] - table[s * p + c]) / t->temperature;
-        sum += gk_log_sum_exp(left, t->p) - right;
-    }
-    return sum + log(product);
-}
-
 /* The table is the same for all cells of equal s: sum |E - T|^2 = sum |E|^2 + sum_s (count_s T_s - 2 E_s) . T_s, with E = L
  * less the label and E_s summed over them. */
 static double excluded_squares(const train_rows *t, const double *table)
@@ -265,7 +229,7 @@ static double excluded_squares(const train_rows *t, const double *table)
     double sum = t->squares;
     for (size_t s = 0; s < (size_t)t->m; s++) {
         const double *row = table + s * p;
-        sum += t->count[s] * dot(row, row, t->p) - 2 * dot(t->errors + s * p, row, t->p);
+        sum += (t->first[s + 1] - t->first[s]) * dot(row, row, t->p) - 2 * dot(t->errors + s * p, row, t->p);
     }
     return sum;
 }
@@ -276,30 +240,93 @@ typedef struct excluded_sums {
     int cells;
 } excluded_sums;
 
-/* Block by block, so that no second copy of L is ever whole. table, single, inverse [m,p], wave [2,p]: `table` has the
- * projection on all key frequencies, the others are scratch. */
-static int sum_excluded(gk_probe *probe, const gk_reference *reference, const double *table, double *single,
-                        double *inverse, double *wave, double temperature, excluded_sums *out)
+/* The projections on the sets of frequencies that are left out: each key frequency, and last all of them. */
+typedef struct projections {
+    const gk_group *g;
+    const gk_reference *reference;
+    const double *sums; /* [m,p] */
+    const double *all;  /* [m,p] on all key frequencies */
+    double *single;     /* [m,p] on one, and */
+    double *wave;       /* [2,p] scratch for it */
+    double *inverse;    /* [m,SETS,p] exp((smallest - table) / temperature) of some sets */
+    int p;
+} projections;
+
+static const double *table_of(projections *q, int set)
 {
-    const gk_group *g = &probe->group;
-    const size_t size = (size_t)g->m * (size_t)probe->p;
-    const double *sums = gk_probe_sums(probe);
-    const int n = probe->split->n_train, fit = ROWS_BYTES / (probe->p * (int)sizeof *table), room = n < fit ? n : fit;
+    if (set == q->reference->n_key) return q->all;
+    memset(q->single, 0, (size_t)q->g->m * (size_t)q->p * sizeof *q->single);
+    add_projection(q->single, q->sums, q->wave, q->g, q->reference->key[set], q->p);
+    return q->single;
+}
+
+/* The sum of log t->total over the cells. Where a total underflows, the cell's row is done the long way, and what the others
+ * have beside their total is taken off. */
+static double sum_of_logs(const train_rows *t, gk_probe *probe, projections *q, int set, int column)
+{
+    const size_t p = (size_t)t->p;
+    const double *table = NULL;
+    double sum = 0, product = 1, left[CLASSES_MAX], smallest;
+    for (size_t s = 0; s < (size_t)t->m; s++)
+        for (int32_t i = t->first[s]; i < t->first[s + 1]; i++) {
+            const double total = t->total[(size_t)i * SETS + (size_t)column];
+            if (total > 1e-30) { /* one logarithm of a product is that of many cells */
+                product *= total;
+                if (product > 1e-200 && product < 1e200) continue;
+                sum += log(product);
+                product = 1;
+                continue;
+            }
+            if (!table) table = table_of(q, set);
+            const double *row = gk_probe_row(probe, t->cell[i]);
+            for (size_t c = 0; c < p; c++) left[c] = -table[s * p + c];
+            smallest = gk_exp_shifted(left, left, t->p, t->temperature);
+            for (size_t c = 0; c < p; c++) left[c] = (row[c] - table[s * p + c]) / t->temperature;
+            sum += gk_log_sum_exp(left, t->p) - t->largest[i] - smallest;
+        }
+    return sum + log(product);
+}
+
+/* Adds the sums over the train rows for some sets of frequencies. With T the table, the cross entropy of L - T is
+ *     (max L - L[label]) + (max -T + T[label]) + log sum_c exp(L - max L) exp(-T - max -T)
+ * of which T's part is the same for all cells of equal s, and so is the label: one product of matrices an s, [cells, p] by
+ * [p, sets], gives the sums over c. */
+static void add_excluded(train_rows *t, gk_probe *probe, projections *q, int from, int sets, excluded_sums *out)
+{
+    const size_t p = (size_t)t->p;
+    for (int i = 0; i < sets; i++) {
+        const double *table = table_of(q, from + i);
+        double of_tables = 0;
+        for (size_t s = 0; s < (size_t)t->m; s++) {
+            double *row = q->inverse + (s * SETS + (size_t)i) * p;
+            for (size_t c = 0; c < p; c++) row[c] = -table[s * p + c];
+            const double smallest = gk_exp_shifted(row, row, t->p, t->temperature);
+            of_tables += (t->first[s + 1] - t->first[s]) * (smallest + table[s * p + (size_t)q->g->class_of[s]] / t->temperature);
+        }
+        out->loss[from + i] += t->margins + of_tables;
+        if (probe->squared) out->squares[from + i] += excluded_squares(t, table);
+    }
+    for (size_t s = 0; s < (size_t)t->m; s++) {
+        const size_t first = (size_t)t->first[s];
+        gk_gemm(false, true, t->first[s + 1] - t->first[s], sets, t->p, 1, t->exponential + first * p, t->p,
+                q->inverse + s * SETS * p, t->p, 0, t->total + first * SETS, SETS);
+    }
+    for (int i = 0; i < sets; i++) out->loss[from + i] += sum_of_logs(t, probe, q, from + i, i);
+}
+
+/* Block by block, so that no second copy of L is ever whole. */
+static int sum_excluded(gk_probe *probe, projections *q, double temperature, excluded_sums *out)
+{
+    const int n = probe->split->n_train, all = q->reference->n_key + 1;
+    const int fit = ROWS_BYTES / (probe->p * (int)sizeof(double)), room = n < fit ? n : fit;
     train_rows t;
     int code = start_train_rows(&t, probe, (size_t)room, temperature);
     *out = (excluded_sums){0};
-    for (int first = 0; code == GK_OK && first < n; first += room) {
-        take_train_rows(&t, probe, first, n - first < room ? n : first + room);
+    for (int from = 0; code == GK_OK && from < n; from += room) {
+        take_train_rows(&t, probe, from, n - from < room ? n : from + room);
         out->cells += t.n;
-        for (int i = 0; i <= reference->n_key; i++) {
-            const bool all = i == reference->n_key;
-            if (!all) {
-                memset(single, 0, size * sizeof *single);
-                add_projection(single, sums, wave, g, reference->key[i], probe->p);
-            }
-            out->loss[i] += excluded(&t, all ? table : single, inverse, g->m);
-            if (probe->squared) out->squares[i] += excluded_squares(&t, all ? table : single);
-        }
+        for (int set = 0; set < all; set += SETS)
+            add_excluded(&t, probe, q, set, all - set < SETS ? all - set : SETS, out);
     }
     return code;
 }
@@ -326,20 +353,23 @@ static int compute_progress(gk_probe *probe, const gk_reference *reference, cons
     const size_t size = (size_t)g->m * (size_t)probe->p;
     if (!reference || reference->n_key == 0 || g->m == 0) return GK_OK;
     const double *sums = gk_probe_sums(probe);
-    double *table = gk_probe_work(probe, 0, 3 * size + 2 * (size_t)probe->p);
+    double *table = gk_probe_work(probe, 0, (2 + SETS) * size + 2 * (size_t)probe->p);
     if (!sums || !table) return GK_FAILED;
-    double *single = table + size, *inverse = single + size, *wave = inverse + size;
+    projections q = {.g = g, .reference = reference, .sums = sums, .all = table, .p = probe->p};
+    q.single = table + size;
+    q.inverse = q.single + size;
+    q.wave = q.inverse + SETS * size;
     const double temperature = gk_probe_temperature(probe);
     memset(table, 0, size * sizeof *table);
     for (int i = 0; i < reference->n_key; i++) {
         const int k = reference->key[i];
         if (k < 1 || k > g->m / 2) return gk_error(GK_USAGE, "key frequency %d is not in 1..%d", k, g->m / 2);
-        add_projection(table, sums, wave, g, k, probe->p);
+        add_projection(table, sums, q.wave, g, k, probe->p);
     }
     excluded_sums left_out;
-    int code = sum_excluded(probe, reference, table, single, inverse, wave, temperature, &left_out);
+    int code = sum_excluded(probe, &q, temperature, &left_out);
     if (code == GK_OK) code = emit_excluded(probe, reference, &left_out, sink);
-    return code == GK_OK ? emit_restricted(probe, table, sums, wave, temperature, sink) : code;
+    return code == GK_OK ? emit_restricted(probe, table, sums, q.wave, temperature, sink) : code;
 }
 
 const gk_measure gk_measure_progress = {.family = "progress",

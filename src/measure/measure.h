@@ -104,8 +104,6 @@ void gk_group_transform(const gk_group *g, const double *w, int columns, const i
 
 /* ---- losses of whole outputs (losses.c), shared with the ablations ---- */
 
-/* Sum over rows r of the cross entropy of outputs[r] / scale for the given labels. */
-double gk_cross_entropy_sum(const double *outputs, int rows, int classes, double scale, const int32_t *labels);
 /* 1 for cross-entropy methods; for methods trained on squared error the scale by which outputs are divided before a
  * cross entropy is taken, so that it is comparable with the others'. */
 double gk_probe_temperature(gk_probe *probe);
