@@ -50,19 +50,16 @@ static int compute_full(gk_probe *probe, const gk_reference *reference, const gk
         const int32_t *cells = part ? split->test : split->train;
         for (int i = 0; i < (part ? split->n_test : split->n_train); i++) {
             const int32_t r = probe->row[cells[i]];
-            sum[part] += cross_entropy_of(gk_probe_row(probe, r), probe->p, temperature, probe->labels[r]);
+            const double *row = gk_probe_row(probe, r);
+            sum[part] += cross_entropy_of(row, probe->p, temperature, probe->labels[r]);
+            if (probe->squared) mse += gk_squared_error(row, probe->p, 1, probe->p, &probe->labels[r]);
         }
     }
     code = gk_emit(sink, "output_scale", scale);
     if (code == GK_OK) code = gk_emit(sink, "full_loss", (sum[0] + sum[1]) / probe->n_cells);
     if (code == GK_OK) code = gk_emit(sink, "full_loss_train", sum[0] / split->n_train);
     if (code == GK_OK && split->n_test > 0) code = gk_emit(sink, "full_loss_test", sum[1] / split->n_test);
-    if (code == GK_OK && probe->squared) {
-        for (int r = 0; r < probe->n_cells; r++)
-            mse += gk_squared_error(gk_probe_row(probe, r), probe->p, 1, probe->p, &probe->labels[r]);
-        code = gk_emit(sink, "full_mse", mse / probe->n_cells);
-    }
-    return code;
+    return code == GK_OK && probe->squared ? gk_emit(sink, "full_mse", mse / probe->n_cells) : code;
 }
 
 const gk_measure gk_measure_losses = {
@@ -178,7 +175,8 @@ static int start_train_rows(train_rows *t, gk_probe *probe, size_t room, double 
     return GK_OK;
 }
 
-static void order_train_rows(train_rows *t, const gk_probe *probe, int from, int to)
+/* t->first of the kept ones among train cells from..to-1 */
+static void count_train_rows(train_rows *t, const gk_probe *probe, int from, int to)
 {
     const int32_t *train = probe->split->train, *sum_of = probe->group.sum_of;
     memset(t->first, 0, ((size_t)t->m + 1) * sizeof *t->first);
@@ -186,31 +184,29 @@ static void order_train_rows(train_rows *t, const gk_probe *probe, int from, int
         if (sum_of[train[i]] >= 0) t->first[sum_of[train[i]] + 1]++;
     for (int s = 0; s < t->m; s++) t->first[s + 1] += t->first[s];
     t->n = t->first[t->m];
-    for (int i = to - 1; i >= from; i--) { /* from the end of each s, which leaves `first` one s behind */
-        const int32_t s = sum_of[train[i]];
-        if (s >= 0) t->cell[--t->first[s + 1]] = probe->row[train[i]];
-    }
-    for (int s = 0; s < t->m; s++) t->first[s] = t->first[s + 1];
-    t->first[t->m] = t->n;
 }
 
 static void take_train_rows(train_rows *t, gk_probe *probe, int from, int to)
 {
     const size_t p = (size_t)probe->p;
-    order_train_rows(t, probe, from, to);
+    count_train_rows(t, probe, from, to);
     t->margins = t->squares = 0;
     memset(t->errors, 0, (size_t)t->m * p * sizeof *t->errors);
-    for (size_t s = 0; s < (size_t)t->m; s++)
-        for (int32_t i = t->first[s]; i < t->first[s + 1]; i++) {
-            const double *row = gk_probe_row(probe, t->cell[i]);
-            const int32_t label = probe->labels[t->cell[i]];
-            double *errors = t->errors + s * p;
-            t->largest[i] = gk_exp_shifted(t->exponential + (size_t)i * p, row, t->p, t->temperature);
-            t->margins += t->largest[i] - row[label] / t->temperature;
-            t->squares += (double)p * gk_squared_error(row, t->p, 1, t->p, &label);
-            for (size_t c = 0; c < p; c++) errors[c] += row[c];
-            errors[label] -= 1;
-        }
+    for (int i = from; i < to; i++) { /* in the order of the outputs, which may lie class by class */
+        const int32_t cell = probe->split->train[i], r = probe->row[cell], s = probe->group.sum_of[cell];
+        if (s < 0) continue;
+        const double *row = gk_probe_row(probe, r);
+        const int32_t at = t->first[s]++, label = probe->labels[r];
+        double *errors = t->errors + (size_t)s * p;
+        t->cell[at] = r;
+        t->largest[at] = gk_exp_shifted(t->exponential + (size_t)at * p, row, t->p, t->temperature);
+        t->margins += t->largest[at] - row[label] / t->temperature;
+        t->squares += (double)p * gk_squared_error(row, t->p, 1, t->p, &label);
+        for (size_t c = 0; c < p; c++) errors[c] += row[c];
+        errors[label] -= 1;
+    }
+    for (int s = t->m; s > 0; s--) t->first[s] = t->first[s - 1]; /* each went on to where the next one begins */
+    t->first[0] = 0;
 }
 
 GK_HOT static double dot(const double *restrict a, const double *restrict b, int n)

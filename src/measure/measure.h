@@ -61,7 +61,7 @@ struct gk_probe {
     double *sums;    /* S [m,p]: L summed over the kept cells of equal exponent sum */
     double *work[6]; /* families' own memory, by gk_probe_work */
     size_t work_size[6];
-    bool fresh_outputs, fresh_logit, fresh_sums, fresh_scale;
+    bool fresh_outputs, fresh_logit, looked; /* looked: sums and scale are those of the outputs */
     double scale;
     probe_feature features[PROBE_FEATURES];
     int n_features;

@@ -71,7 +71,7 @@ void gk_probe_free(gk_probe *probe)
 
 void gk_probe_renew(gk_probe *probe)
 {
-    probe->fresh_outputs = probe->fresh_logit = probe->fresh_sums = probe->fresh_scale = false;
+    probe->fresh_outputs = probe->fresh_logit = probe->looked = false;
     for (int i = 0; i < probe->n_features; i++) probe->features[i].fresh = false;
 }
 
@@ -150,24 +150,6 @@ GK_HOT static void add_row(double *restrict into, const double *restrict row, in
     for (int c = 0; c < n; c++) into[c] += row[c];
 }
 
-const double *gk_probe_sums(gk_probe *probe)
-{
-    const gk_group *g = &probe->group;
-    const size_t p = (size_t)probe->p;
-    assert(g->m > 0);
-    if (probe->fresh_sums) return probe->sums;
-    if (gk_probe_outputs(probe) != GK_OK) return NULL;
-    if (!probe->sums) probe->sums = gk_alloc((size_t)g->m * p, sizeof(double));
-    if (!probe->sums) return NULL;
-    memset(probe->sums, 0, (size_t)g->m * p * sizeof(double));
-    for (int r = 0; r < probe->n_cells; r++) {
-        const int32_t s = g->sum_of[probe->cells[r]];
-        if (s >= 0) add_row(probe->sums + (size_t)s * p, gk_probe_row(probe, r), probe->p);
-    }
-    probe->fresh_sums = true;
-    return probe->sums;
-}
-
 GK_HOT static double centred_sum_sq(const double *row, int n)
 {
     double sum = 0, squares = 0;
@@ -179,15 +161,35 @@ GK_HOT static double centred_sum_sq(const double *row, int n)
     return squares;
 }
 
+/* Sums and scale in one pass over the rows, which cost more to fetch than to sum where they lie class by class. */
+static int look(gk_probe *probe)
+{
+    const gk_group *g = &probe->group;
+    const size_t p = (size_t)probe->p, size = (size_t)g->m * p;
+    if (gk_probe_outputs(probe) != GK_OK) return GK_FAILED;
+    if (!probe->sums && size > 0 && !(probe->sums = gk_alloc(size, sizeof(double)))) return GK_FAILED;
+    if (size > 0) memset(probe->sums, 0, size * sizeof(double));
+    double squares = 0;
+    for (int r = 0; r < probe->n_cells; r++) {
+        const int32_t s = size > 0 ? g->sum_of[probe->cells[r]] : -1;
+        const double *row = gk_probe_row(probe, r);
+        if (s >= 0) add_row(probe->sums + (size_t)s * p, row, probe->p);
+        squares += centred_sum_sq(row, probe->p);
+    }
+    probe->scale = sqrt(squares / ((double)probe->n_cells * probe->p));
+    probe->looked = true;
+    return GK_OK;
+}
+
+const double *gk_probe_sums(gk_probe *probe)
+{
+    assert(probe->group.m > 0);
+    return probe->looked || look(probe) == GK_OK ? probe->sums : NULL;
+}
+
 double gk_probe_scale(gk_probe *probe)
 {
-    if (probe->fresh_scale) return probe->scale;
-    if (gk_probe_outputs(probe) != GK_OK) return NAN;
-    double squares = 0;
-    for (int r = 0; r < probe->n_cells; r++) squares += centred_sum_sq(gk_probe_row(probe, r), probe->p);
-    probe->scale = sqrt(squares / ((double)probe->n_cells * probe->p));
-    probe->fresh_scale = true;
-    return probe->scale;
+    return probe->looked || look(probe) == GK_OK ? probe->scale : NAN;
 }
 
 bool gk_probe_has_feature(const gk_probe *probe, const char *kind)
