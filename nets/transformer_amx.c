@@ -1,6 +1,6 @@
-/* transformer_amx.c: the three products of (pairs x neurons x logits) on AMX, by stacks of bfloat16 (amx.h). What is the
- * same for every tile of pairs, W_L, is split into stacks once an update; a tile's neurons and gradients when they are in
- * the first-level cache. */
+/* transformer_amx.c: the three products of (pairs x neurons x logits) on AMX, by stacks of bfloat16 (amx.h). What is the same
+ * for every tile of pairs, W_L, is split into stacks once an update; a tile's neurons and gradients when they are in the
+ * first-level cache. */
 #include "amx.h"
 #include "transformer_fast.h"
 
@@ -114,12 +114,13 @@ void tf_products_dwl(const gk_model *m, tf_pairs *k, int j)
 {
     const tf_tables *t = &m->fast->t;
     const real *post = k->post + (ptrdiff_t)j * TF_PAIRS * PANEL;
-    for (int i = 0; i < TF_PAIRS; i += RIGHT) {
-        split_right(k->right, post + i * PANEL, RIGHT);
+    for (int i = 0; i < k->rows; i += RIGHT) {
+        const int rows = net_rows(k->rows, i, RIGHT);
+        split_right(k->right, post + i * PANEL, rows);
         amx_product(k->dwl + (ptrdiff_t)j * t->lines * PANEL, PANEL,
                     (amx_stacks){k->dlogits_t + i / AMX_INNER * AMX_STACK, PAIR_STEPS * AMX_STACK, AMX_STACK},
                     (amx_stacks){k->right, AMX_STACK, PANEL_STACKS * AMX_STACK}, t->lines / AMX_ROWS, PANEL_STACKS,
-                    RIGHT / AMX_INNER, true);
+                    rows / AMX_INNER, true);
     }
 }
 

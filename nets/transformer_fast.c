@@ -57,17 +57,24 @@ static void sort_cells(tf_fast *f, const int32_t *cells, int n, int p)
         for (int i = 0; i < f->count[place]; i++) f->sorted[to++] = f->at[place];
 }
 
+/* Pairs of each of a team's tiles: the most, unless that leaves a thread less than four. */
+static int tile_pairs(int n, int threads)
+{
+    return n >= 4 * threads * TF_PAIRS ? TF_PAIRS : TF_ROWS;
+}
+
 /* One team's pass over n sorted cells: gradient when `scale` is positive; scores when asked for. */
 static void pass(const gk_model *m, int n, int thread, int threads, double scale, bool score)
 {
     tf_fast *f = m->fast;
     tf_pairs *k = &f->pairs[thread];
+    const int pairs = tile_pairs(n, threads);
     int tile, end;
-    net_share((n + TF_PAIRS - 1) / TF_PAIRS, thread, threads, &tile, &end);
+    net_share((n + pairs - 1) / pairs, thread, threads, &tile, &end);
     tf_products_begin();
     for (; tile < end; tile++) {
-        const int here = net_rows(n, tile * TF_PAIRS, TF_PAIRS);
-        tf_pairs_forward(m, k, f->sorted + tile * TF_PAIRS, here, scale > 0);
+        const int here = net_rows(n, tile * pairs, pairs);
+        tf_pairs_forward(m, k, f->sorted + tile * pairs, here, scale > 0);
         if (score) tf_logits_score(m, k, here);
         if (scale > 0) {
             k->loss += tf_logits_loss(m, k, here, scale);
@@ -139,14 +146,15 @@ void tf_fast_predict(const gk_model *m, const int32_t *cells, int n, double *out
         const int thread = omp_get_thread_num();
         const uint64_t mode = net_flush_begin();
         tf_pairs *k = &m->fast->pairs[thread];
+        const int pairs = tile_pairs(n, threads);
         int tile, end;
         tf_tables_forward(m, thread, threads, false);
-        net_share((n + TF_PAIRS - 1) / TF_PAIRS, thread, threads, &tile, &end);
+        net_share((n + pairs - 1) / pairs, thread, threads, &tile, &end);
         tf_products_begin();
         for (; tile < end; tile++) { /* in the caller's order */
-            const int here = net_rows(n, tile * TF_PAIRS, TF_PAIRS);
-            double *rows = out + (ptrdiff_t)tile * TF_PAIRS * p;
-            tf_pairs_forward(m, k, cells + tile * TF_PAIRS, here, false);
+            const int here = net_rows(n, tile * pairs, pairs);
+            double *rows = out + (ptrdiff_t)tile * pairs * p;
+            tf_pairs_forward(m, k, cells + tile * pairs, here, false);
             for (ptrdiff_t i = 0; i < here; i++)
                 for (ptrdiff_t c = 0; c < p; c++) rows[i * p + c] = (double)k->logits[i * m->fast->t.line + c];
         }

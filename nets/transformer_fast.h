@@ -12,13 +12,15 @@
 #include "tile.h"
 #include "transformer.h"
 
+enum {
+    TF_STRIP = 48, /* pairs of a strip, whose panel stays in the first-level cache: a multiple of VEC and of the rows of the
+                      register tiles */
+    TF_ROWS = 2 * TF_STRIP, /* a tile's pairs are a multiple of it, and it one of AMX's inner dimension */
 #ifdef GK_ISA_amx
-enum { TF_PAIRS = 192, TF_STRIP = 48 };
+    TF_PAIRS = 2 * TF_ROWS, /* pairs of a tile, at most */
 #else
-enum { TF_PAIRS = 96, TF_STRIP = 48 };
+    TF_PAIRS = TF_ROWS,
 #endif
-enum { /* TF_PAIRS: pairs of a tile. TF_STRIP: pairs of a strip, whose panel stays in the first-level cache: a multiple of
-          VEC and of the rows of the register tiles; TF_PAIRS is a multiple of it and of AMX's inner dimension. */
     TF_COLUMNS = 2 * VEC, /* pairs whose losses are computed at a time */
     TF_SINGLE = 2,  /* so many logits beyond whole vectors cost less by themselves than a vector of them */
 };
@@ -67,6 +69,7 @@ typedef struct tf_tables {
 
 /* One thread's tile of pairs and sums over its tiles. */
 typedef struct tf_pairs {
+    int rows; /* pairs of this tile and copies of the last one: a multiple of TF_ROWS */
     int32_t x[TF_PAIRS], y[TF_PAIRS], label[TF_PAIRS];
     int32_t by_y[TF_PAIRS]; /* the pairs in the order of y; they stand in the order of x */
     int32_t *count;         /* [p + 1] to sort them by */

@@ -5,7 +5,7 @@ double tf_logits_loss(const gk_model *m, tf_pairs *k, int n, double scale)
 {
     const tf_tables *t = &m->fast->t;
     double loss = 0;
-    for (int i = 0; i < TF_PAIRS; i += TF_COLUMNS) {
+    for (int i = 0; i < k->rows; i += TF_COLUMNS) {
         real *rows = k->logits + (ptrdiff_t)i * t->line;
         vec_transpose_all(k->columns, TF_COLUMNS, rows, t->line, TF_COLUMNS, round_up(m->s.vocab, VEC));
         loss += net_loss_columns(&m->n, k->columns, TF_COLUMNS, k->label + i, n - i, TF_COLUMNS, scale);

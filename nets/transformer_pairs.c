@@ -43,11 +43,11 @@ static void attention_forward(const gk_model *m, tf_pairs *k)
     for (int h = 0; h < m->s.heads; h++) {
         real *a0 = k->a + (ptrdiff_t)h * 2 * TF_PAIRS, *a1 = a0 + TF_PAIRS;
         const vec last = vec_of(t->s_l[h]);
-        for (int i = 0; i < TF_PAIRS; i++) {
+        for (int i = 0; i < k->rows; i++) {
             a0[i] = t->s0[h * m->s.p + k->x[i]];
             a1[i] = t->s1[h * m->s.p + k->y[i]];
         }
-        for (int i = 0; i < TF_PAIRS; i += VEC) {
+        for (int i = 0; i < k->rows; i += VEC) {
             const vec s0 = vec_load(a0 + i), s1 = vec_load(a1 + i);
             const vec top = vec_max(vec_max(s0, s1), last);
             const vec e0 = vec_exp(s0 - top), e1 = vec_exp(s1 - top), sum = e0 + e1 + vec_exp(last - top);
@@ -65,7 +65,7 @@ static void attention_backward(const gk_model *m, tf_pairs *k)
     for (int h = 0; h < m->s.heads; h++) {
         const real *a0 = k->a + (ptrdiff_t)h * 2 * TF_PAIRS, *a1 = a0 + TF_PAIRS;
         const real *dots = k->dots + (ptrdiff_t)(h / 2) * 2 * TF_PAIRS * VEC + h % 2 * (VEC / 2);
-        for (ptrdiff_t i = 0; i < TF_PAIRS; i++) {
+        for (ptrdiff_t i = 0; i < k->rows; i++) {
             const real *on_x = dots + i * VEC, *on_y = on_x + TF_PAIRS * VEC;
             real da0 = 0, da1 = 0;
             for (int c = 0; c < VEC / 2; c++) {
@@ -142,7 +142,7 @@ static inline __attribute__((always_inline)) void scatter_heads(const gk_model *
     const real *a = k->a + (ptrdiff_t)(h * 2 + of_y) * TF_PAIRS, *t1 = m->fast->t.table + at;
     const real *to_t0 = t1 + m->s.p * PANEL;
     real *dt = k->dt + at, *all = dt + (m->s.p + 1) * PANEL, *dots = k->dots + (ptrdiff_t)(h / 2 * 2 + of_y) * TF_PAIRS * VEC;
-    for (int at_pair = 0; at_pair < TF_PAIRS;) {
+    for (int at_pair = 0; at_pair < k->rows;) {
         ptrdiff_t i = of_y ? k->by_y[at_pair] : at_pair;
         const ptrdiff_t token = tokens[i];
         vec row[2][TILE_VECS], sum[2][TILE_VECS];
@@ -167,7 +167,7 @@ static inline __attribute__((always_inline)) void scatter_heads(const gk_model *
                 }
             }
             vec_store(dots + i * VEC, vec_load(dots + i * VEC) + vec_fold(dot[0], dot[1]));
-            if (++at_pair == TF_PAIRS) break;
+            if (++at_pair == k->rows) break;
             i = of_y ? k->by_y[at_pair] : at_pair;
         } while (tokens[i] == token);
 #pragma GCC unroll 2
@@ -200,7 +200,7 @@ static void add_base(tf_pairs *k, const real *drows, ptrdiff_t ld, int j)
     vec sum[TILE_VECS];
 #pragma GCC unroll 4
     for (int c = 0; c < TILE_VECS; c++) sum[c] = vec_load(base + c * VEC);
-    for (int i = 0; i < TF_PAIRS; i++)
+    for (int i = 0; i < k->rows; i++)
 #pragma GCC unroll 4
         for (int c = 0; c < TILE_VECS; c++) sum[c] += vec_load(drows + i * ld + c * VEC);
 #pragma GCC unroll 4
@@ -259,16 +259,17 @@ static void neurons_backward(const gk_model *m, tf_pairs *k, real *dz, int j, in
 static void sort_by_y(tf_pairs *k, int p)
 {
     memset(k->count, 0, (size_t)(p + 1) * sizeof *k->count);
-    for (int i = 0; i < TF_PAIRS; i++) k->count[k->y[i] + 1]++;
+    for (int i = 0; i < k->rows; i++) k->count[k->y[i] + 1]++;
     for (int y = 0; y < p; y++) k->count[y + 1] += k->count[y];
-    for (int i = 0; i < TF_PAIRS; i++) k->by_y[k->count[k->y[i]]++] = i;
+    for (int i = 0; i < k->rows; i++) k->by_y[k->count[k->y[i]]++] = i;
 }
 
 void tf_pairs_forward(const gk_model *m, tf_pairs *k, const int32_t *cells, int n, bool keep)
 {
     const tf_sizes *s = &m->s;
     const tf_tables *t = &m->fast->t;
-    for (int i = 0; i < TF_PAIRS; i++) { /* the last pair fills the tile up; its copies get no gradient */
+    k->rows = round_up(n, TF_ROWS);
+    for (int i = 0; i < k->rows; i++) { /* the last pair fills the rows up; its copies get no gradient */
         const int32_t cell = cells[i < n ? i : n - 1];
         k->x[i] = cell / s->p;
         k->y[i] = cell % s->p;
@@ -277,9 +278,9 @@ void tf_pairs_forward(const gk_model *m, tf_pairs *k, const int32_t *cells, int 
     if (keep) sort_by_y(k, s->p);
     attention_forward(m, k);
     for (int j = t->inner; j < t->panels; j++) /* the direct path */
-        gather(k->logits + (ptrdiff_t)(j - t->inner) * PANEL, t->line, m, k, j, 0, TF_PAIRS, false);
+        gather(k->logits + (ptrdiff_t)(j - t->inner) * PANEL, t->line, m, k, j, 0, k->rows, false);
     for (int j = 0; j < t->inner; j++)
-        for (int i = 0; i < TF_PAIRS; i += TF_STRIP) tf_products_logits(m, k, neurons_forward(m, k, j, i, keep), j, i);
+        for (int i = 0; i < k->rows; i += TF_STRIP) tf_products_logits(m, k, neurons_forward(m, k, j, i, keep), j, i);
 }
 
 void tf_pairs_backward(const gk_model *m, tf_pairs *k)
@@ -294,7 +295,7 @@ void tf_pairs_backward(const gk_model *m, tf_pairs *k)
     }
     for (int j = t->inner - 1; j >= 0; j--) { /* backwards: the last panel is the one that the cache still has */
         tf_products_dwl(m, k, j);
-        for (int i = 0; i < TF_PAIRS; i += TF_STRIP) {
+        for (int i = 0; i < k->rows; i += TF_STRIP) {
             tf_products_dpost(m, k, k->row + i * PANEL, j, i);
             neurons_backward(m, k, k->row + i * PANEL, j, i);
         }

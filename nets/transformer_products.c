@@ -78,7 +78,7 @@ void tf_products_dwl(const gk_model *m, tf_pairs *k, int j)
     const tf_tables *t = &m->fast->t;
     /* logits [i, c] = sum_k post[i, k] W_L[c, k] */
     tile_panel(k->dwl + (ptrdiff_t)j * t->lines * PANEL, PANEL, (tile_left){k->logits, 1, t->line},
-               (tile_right){k->post + (ptrdiff_t)j * TF_PAIRS * PANEL, PANEL}, m->s.vocab, TF_PAIRS, true);
+               (tile_right){k->post + (ptrdiff_t)j * TF_PAIRS * PANEL, PANEL}, m->s.vocab, k->rows, true);
 }
 
 void tf_products_dpost(const gk_model *m, tf_pairs *k, real *dpost, int j, int i)

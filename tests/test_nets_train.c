@@ -112,13 +112,13 @@ static double difference_of_forms(const char *name, const char *isa, gk_dtype dt
     nets_lab lab;
     nets_lab_open(&lab, nets_lab_method(name, dtype), 29, 0.8, 4, settings);
     assert_int_equal(unsetenv("GROKLAB_ISA"), 0);
-    int32_t cells[700];
-    for (int i = 0; i < 700; i++) cells[i] = (i * i + 3 * i) % (29 * 29); /* out of order, with repeats */
+    int32_t cells[840];
+    for (int i = 0; i < 840; i++) cells[i] = (i * i + 3 * i) % (29 * 29); /* out of order, with repeats; large tiles and the end of one */
     gk_tensor t[GK_TENSORS_MAX];
     double loss[2], *grad[2], worst = 0;
     size_t n = 0;
     for (int plain = 0; plain < 2; plain++) {
-        assert_int_equal(lab.method->gradient(lab.model, cells, 700, plain, &loss[plain]), GK_OK);
+        assert_int_equal(lab.method->gradient(lab.model, cells, 840, plain, &loss[plain]), GK_OK);
         grad[plain] = nets_lab_copy(&lab, GK_GRADIENTS, &n);
     }
     const int count = lab.method->tensors(lab.model, GK_GRADIENTS, t);
@@ -126,9 +126,9 @@ static double difference_of_forms(const char *name, const char *isa, gk_dtype dt
         worst = fmax(worst, nets_lab_difference(grad[0] + at, grad[1] + at, gk_tensor_count(&t[k])));
     worst = fmax(worst, fabs(loss[0] - loss[1]) / loss[1]);
     gk_score all, part, sum = {0, 0, 0};
-    assert_int_equal(lab.method->score(lab.model, cells, 700, &all), GK_OK);
-    for (int i = 0; i < 700; i += 100) {
-        assert_int_equal(lab.method->score(lab.model, cells + i, 100, &part), GK_OK);
+    assert_int_equal(lab.method->score(lab.model, cells, 840, &all), GK_OK);
+    for (int i = 0; i < 840; i += 120) {
+        assert_int_equal(lab.method->score(lab.model, cells + i, 120, &part), GK_OK);
         sum.loss += part.loss / 7;
         sum.accuracy += part.accuracy / 7;
         sum.correct_loss += part.correct_loss / 7;
@@ -136,12 +136,12 @@ static double difference_of_forms(const char *name, const char *isa, gk_dtype dt
     worst = fmax(worst, fabs(all.loss - sum.loss) / sum.loss);
     worst = fmax(worst, fabs(all.correct_loss - sum.correct_loss) / sum.correct_loss);
     assert_true(fabs(all.accuracy - sum.accuracy) < 1e-12);
-    double *out = gk_alloc(2 * 700 * 29, sizeof *out), *few = out + 700 * 29;
+    double *out = gk_alloc(2 * 840 * 29, sizeof *out), *few = out + 840 * 29;
     assert_non_null(out);
-    assert_int_equal(lab.method->predict(lab.model, cells, 700, out), GK_OK);
-    for (int i = 0; i < 700; i += 50)
-        assert_int_equal(lab.method->predict(lab.model, cells + i, 50, few + i * 29), GK_OK);
-    worst = fmax(worst, nets_lab_difference(out, few, 700 * 29));
+    assert_int_equal(lab.method->predict(lab.model, cells, 840, out), GK_OK);
+    for (int i = 0; i < 840; i += 60)
+        assert_int_equal(lab.method->predict(lab.model, cells + i, 60, few + i * 29), GK_OK);
+    worst = fmax(worst, nets_lab_difference(out, few, 840 * 29));
     free(out);
     free(grad[0]);
     free(grad[1]);
