@@ -1,9 +1,9 @@
 /* amx.h: products of float32 matrices on AMX, whose tiles multiply bfloat16 (8 significant bits) into float32 sums, 16
  * times as many a cycle as AVX-512 does float32. A float32 x is exactly the sum of three bfloat16,
  *     x_1 = round(x), x_2 = round(x - x_1), x_3 = x - x_1 - x_2,   |x_2| <= 2^-8 |x|, |x_3| <= 2^-16 |x|,
- * and x y is computed as the six products x_i y_j with i + j <= 4. The three left out are below 2^-23 |x y| together, and
- * of either sign: less than what rounding a chain of float32 multiply-adds costs (tests/test_amx.c compares both with
- * float64).
+ * and x y is computed as the six products x_i y_j with i + j <= 4. The three left out are 2^-23 |x y| together at the most,
+ * and of either sign: less than what rounding a chain of float32 multiply-adds costs (tests/test_amx.c compares both
+ * with float64).
  *
  * A stack is a matrix of 16 x 32 numbers in this form: three tiles of 16 rows of 32 bfloat16, the two in a 32-bit word
  * being 16 columns apart. The right factor's stack is 32 x 16, a word holding rows r and r + 16 of one column. AMX only

@@ -1,6 +1,6 @@
-/* transformer_amx.c: the three products of (pairs x neurons x logits) on AMX, by stacks of bfloat16 (amx.h). What is the same
- * for every tile of pairs, W_L, is split into stacks once an update; a tile's neurons and gradients when they are in the
- * first-level cache. */
+/* transformer_amx.c: the three products of (pairs x neurons x logits) on AMX, by stacks of bfloat16 (amx.h). What is
+ * the same for every tile of pairs, W_L, is split into stacks once an update; a tile's neurons and gradients when they
+ * are in the first-level cache. */
 #include "amx.h"
 #include "transformer_fast.h"
 
@@ -50,7 +50,8 @@ void tf_products_end(void)
     amx_end();
 }
 
-/* Stacks of a right factor from rows of PANEL columns, 32 rows a step, 16 columns a stack; rows from `rows` on are 0. */
+/* Stacks of a right factor from rows of PANEL columns, 32 rows a step, 16 columns a stack; rows from `rows` on are
+ * 0. */
 static void split_right(uint32_t *to, const real *from, int rows)
 {
     for (int s = 0; s < rows; s += AMX_INNER)

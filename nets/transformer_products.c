@@ -1,5 +1,6 @@
-/* transformer_products.c: the three products of (pairs x neurons x logits) by register tiles. Rows are pairs, as the neurons
- * are, so that nothing as wide as the neurons is ever transposed. Where there is AMX, transformer_amx.c does them. */
+/* transformer_products.c: the three products of (pairs x neurons x logits) by register tiles. Rows are pairs, as the
+ * neurons are, so that nothing as wide as the neurons is ever transposed. Where there is AMX, transformer_amx.c does
+ * them. */
 #include "transformer_fast.h"
 
 #ifndef GK_ISA_amx

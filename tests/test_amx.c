@@ -1,5 +1,5 @@
-/* test_amx.c: float32 products from three bfloat16 a number, against float64 and beside float32 multiply-adds. The test sees
- * the networks' AMX build of amx.h and runs only where the CPU has it. */
+/* test_amx.c: float32 products from three bfloat16 a number, against float64 and beside float32 multiply-adds. The test
+ * sees the networks' AMX build of amx.h and runs only where the CPU has it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -72,7 +72,7 @@ static void fill(product *x, bool positive)
             }
 }
 
-/* Root mean square of (c - float64) / sum |a b|: of AMX, of a chain of multiply-adds. `mean` the same without the square. */
+/* Root mean square of (c - float64) / sum |a b|: of AMX, of a chain of multiply-adds. `mean`: of AMX, no square. */
 static void errors(product *x, bool add, double *of_amx, double *of_chain, double *mean)
 {
     real chain[M * N];

@@ -37,7 +37,8 @@ static inline double exp_nonpositive(double x)
 }
 
 /* log sum exp of x / scale, less its largest entry; the largest of x goes to *largest. log1p over the others keeps full
- * relative precision for the losses near 0 that a generalising network reaches (1e-7 and below). NaN anywhere gives NaN. */
+ * relative precision for the losses near 0 that a generalising network reaches (1e-7 and below). NaN anywhere gives
+ * NaN. */
 GK_HOT static double log_rest(const double *x, int n, double scale, double *largest)
 {
     const double inverse = 1 / scale;

@@ -54,7 +54,8 @@ KERNEL(v3_f64, AVX2, __m256d, double, _mm256_set1_pd, _mm256_fmadd_pd)
 KERNEL(v4_f32, AVX512, __m512, float, _mm512_set1_ps, _mm512_fmadd_ps)
 KERNEL(v4_f64, AVX512, __m512d, double, _mm512_set1_pd, _mm512_fmadd_pd)
 
-static peak_kernel *const kernels[][2] = {{base_f32, base_f64}, {v3_f32, v3_f64}, {v4_f32, v4_f64}, {v4_f32, v4_f64}};
+static peak_kernel *const kernels[][2] = {
+    {base_f32, base_f64}, {v3_f32, v3_f64}, {v4_f32, v4_f64}, {v4_f32, v4_f64}};
 static const int vector_bytes[] = {16, 32, 64, 64};
 
 /* Tiles of bfloat16, and Linux's leave for this process, its threads and its forks to have so much state. clang does not

@@ -217,8 +217,8 @@ GK_HOT static double dot(const double *restrict a, const double *restrict b, int
     return sum;
 }
 
-/* The table is the same for all cells of equal s: sum |E - T|^2 = sum |E|^2 + sum_s (count_s T_s - 2 E_s) . T_s, with E = L
- * less the label and E_s summed over them. */
+/* The table is the same for all cells of equal s: sum |E - T|^2 = sum |E|^2 + sum_s (count_s T_s - 2 E_s) . T_s, with
+ * E = L less the label and E_s summed over them. */
 static double excluded_squares(const train_rows *t, const double *table)
 {
     const size_t p = (size_t)t->p;
@@ -256,13 +256,13 @@ static const double *table_of(projections *q, int set)
     return q->single;
 }
 
-/* The sum of log t->total over the cells. Where a total underflows, the cell's row is done the long way, and what the others
- * have beside their total is taken off. */
+/* The sum of log t->total over the cells. Where a total underflows, the cell's row is done the long way, and what the
+ * others have beside their total is taken off. */
 static double sum_of_logs(const train_rows *t, gk_probe *probe, projections *q, int set, int column)
 {
     const size_t p = (size_t)t->p;
     const double *table = NULL;
-    double sum = 0, product = 1, left[CLASSES_MAX], smallest;
+    double sum = 0, product = 1, left[CLASSES_MAX];
     for (size_t s = 0; s < (size_t)t->m; s++)
         for (int32_t i = t->first[s]; i < t->first[s + 1]; i++) {
             const double total = t->total[(size_t)i * SETS + (size_t)column];
@@ -276,7 +276,7 @@ static double sum_of_logs(const train_rows *t, gk_probe *probe, projections *q, 
             if (!table) table = table_of(q, set);
             const double *row = gk_probe_row(probe, t->cell[i]);
             for (size_t c = 0; c < p; c++) left[c] = -table[s * p + c];
-            smallest = gk_exp_shifted(left, left, t->p, t->temperature);
+            const double smallest = gk_exp_shifted(left, left, t->p, t->temperature);
             for (size_t c = 0; c < p; c++) left[c] = (row[c] - table[s * p + c]) / t->temperature;
             sum += gk_log_sum_exp(left, t->p) - t->largest[i] - smallest;
         }
@@ -285,8 +285,8 @@ static double sum_of_logs(const train_rows *t, gk_probe *probe, projections *q, 
 
 /* Adds the sums over the train rows for some sets of frequencies. With T the table, the cross entropy of L - T is
  *     (max L - L[label]) + (max -T + T[label]) + log sum_c exp(L - max L) exp(-T - max -T)
- * of which T's part is the same for all cells of equal s, and so is the label: one product of matrices an s, [cells, p] by
- * [p, sets], gives the sums over c. */
+ * of which T's part is the same for all cells of equal s, and so is the label: one product of matrices an s, [cells, p]
+ * by [p, sets], gives the sums over c. */
 static void add_excluded(train_rows *t, gk_probe *probe, projections *q, int from, int sets, excluded_sums *out)
 {
     const size_t p = (size_t)t->p;
@@ -297,7 +297,8 @@ static void add_excluded(train_rows *t, gk_probe *probe, projections *q, int fro
             double *row = q->inverse + (s * SETS + (size_t)i) * p;
             for (size_t c = 0; c < p; c++) row[c] = -table[s * p + c];
             const double smallest = gk_exp_shifted(row, row, t->p, t->temperature);
-            of_tables += (t->first[s + 1] - t->first[s]) * (smallest + table[s * p + (size_t)q->g->class_of[s]] / t->temperature);
+            const double at_label = table[s * p + (size_t)q->g->class_of[s]] / t->temperature;
+            of_tables += (t->first[s + 1] - t->first[s]) * (smallest + at_label);
         }
         out->loss[from + i] += t->margins + of_tables;
         if (probe->squared) out->squares[from + i] += excluded_squares(t, table);
