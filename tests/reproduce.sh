@@ -7,8 +7,8 @@ db=${1:-$(mktemp -d)/reproduce.db}
 seeds=${SEEDS:-"0 1 2"}
 n=0
 
-# value SQL: the one value of a query
-value() { "$GROKLAB" sql --db "$db" --csv "$1" | tail -n +2; }
+# value SQL: the one row of a query; in one line, as the heading of a column is its SQL
+value() { "$GROKLAB" sql --db "$db" --csv "$(printf %s "$1" | tr '\n' ' ')" | tail -n +2; }
 
 # check NAME SQL: passes if the query's one value is 1; what it saw follows from the second column.
 check() {
