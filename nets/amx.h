@@ -16,9 +16,9 @@
 #include "vector.h"
 
 enum {
-    AMX_ROWS = 16,       /* of a tile; also its columns of float32 */
-    AMX_INNER = 32,      /* inner dimension of one step */
-    AMX_TILE = 16 * 16,  /* 32-bit words of a tile */
+    AMX_ROWS = 16,            /* of a tile; also its columns of float32 */
+    AMX_INNER = 32,           /* inner dimension of one step */
+    AMX_TILE = 16 * 16,       /* 32-bit words of a tile */
     AMX_STACK = 3 * AMX_TILE, /* of a stack */
 };
 

@@ -59,7 +59,7 @@ static void split_right(uint32_t *to, const real *from, int rows)
             for (int r = 0; r < 16; r++) {
                 const real *low = from + (ptrdiff_t)(s + r) * PANEL + c * VEC;
                 amx_put(to, r, s + r < rows ? vec_load(low) : vec_of(0),
-                          s + r + 16 < rows ? vec_load(low + 16 * PANEL) : vec_of(0));
+                        s + r + 16 < rows ? vec_load(low + 16 * PANEL) : vec_of(0));
             }
 }
 
