@@ -36,6 +36,10 @@ void gk_probe_renew(gk_probe *probe);
 /* Forget, and give back the families' own memory, too: before something else needs as much. */
 void gk_probe_rest(gk_probe *probe);
 
+/* Where an evaluation of the model as it stands can leave its outputs: once those of all cells are there, the probe need not
+ * predict them. Borrowed until it is renewed; NULL where it has no use for them, or no memory. */
+gk_output_rows *gk_probe_rows(gk_probe *probe);
+
 /* Fixes the reference from the final model's probe, its frequencies by `rule`; to be freed with gk_reference_free. */
 int gk_reference_of(gk_probe *final, gk_key_rule rule, gk_reference *out);
 void gk_reference_free(gk_reference *reference);

@@ -40,6 +40,13 @@ typedef struct gk_score {
                             of -log softmax over the p classes for cross entropy */
 } gk_score;
 
+/* Where `score` may leave the p class outputs of its cells, to the bits that `predict` gives. */
+typedef struct gk_output_rows {
+    double *rows;       /* [rows, p] */
+    const int32_t *row; /* [p p] the row of each cell */
+    int left;           /* cells whose outputs were left, a call after another */
+} gk_output_rows;
+
 typedef struct gk_model gk_model; /* each method's own */
 
 typedef struct gk_method {
@@ -54,8 +61,9 @@ typedef struct gk_method {
     /* One outer unit: an epoch, or for the RFM G_t from (M_t, alpha_t), then M_{t+1}, alpha_{t+1}.
      * *train_loss gets the mean training loss seen on the way (NULL allowed). GK_DIVERGED with the reason. */
     int (*step)(gk_model *m, double *train_loss);
-    /* Loss and accuracy on n cells. */
-    int (*score)(gk_model *m, const int32_t *cells, int n, gk_score *out);
+    /* Loss and accuracy on n cells. `rows` (NULL allowed) gets all their outputs and `left` counts them, or neither: where a
+     * model works out the outputs of many cells otherwise than those of few, or keeps them. */
+    int (*score)(gk_model *m, const int32_t *cells, int n, gk_score *out, gk_output_rows *rows);
     /* The p class outputs, out [n, p] (the transformer's '=' logit is dropped). */
     int (*predict)(gk_model *m, const int32_t *cells, int n, double *out);
     /* The same on all p p cells where the model keeps them: borrowed until it moves on, float32, [p, p p], class by class.

@@ -205,10 +205,11 @@ static int step(gk_model *m, double *train_loss)
     return m->fast ? mlp_fast_epoch(m, train_loss) : net_epoch(&m->n, m, gradient, train_loss);
 }
 
-static int score(gk_model *m, const int32_t *cells, int n, gk_score *out)
+static int score(gk_model *m, const int32_t *cells, int n, gk_score *out, gk_output_rows *rows)
 {
     if (m->fast) {
-        mlp_fast_score(m, cells, n, out);
+        mlp_fast_score(m, cells, n, out, rows);
+        if (rows) rows->left += n;
         return GK_OK;
     }
     const int threads = m->n.threads;
@@ -221,9 +222,9 @@ static int score(gk_model *m, const int32_t *cells, int n, gk_score *out)
         k->score = (gk_score){0, 0, 0};
         for (; block < end; block++) {
             const int32_t *here = cells + block * MLP_BLOCK;
-            const int rows = net_rows(n, block * MLP_BLOCK, MLP_BLOCK);
-            forward(m, k, here, rows);
-            net_score_rows(&m->n, &k->score, k->out, m->n.p, here, rows);
+            const int count = net_rows(n, block * MLP_BLOCK, MLP_BLOCK);
+            forward(m, k, here, count);
+            net_score_rows(&m->n, &k->score, k->out, m->n.p, here, count);
         }
     }
     *out = (gk_score){0, 0, 0};
@@ -234,7 +235,7 @@ static int score(gk_model *m, const int32_t *cells, int n, gk_score *out)
 static int predict(gk_model *m, const int32_t *cells, int n, double *out)
 {
     if (m->fast) {
-        mlp_fast_predict(m, cells, n, out);
+        mlp_fast_score(m, cells, n, NULL, &(gk_output_rows){.rows = out});
         return GK_OK;
     }
     mlp_work *k = &m->work[0];

@@ -260,14 +260,17 @@ void mlp_fast_gradient(gk_model *m, const int32_t *cells, int n, double *loss)
     *loss = sum / n;
 }
 
-/* Outputs of chunk number `at` of the cells, into k->out. */
-static void chunk_outputs(const gk_model *m, mlp_part *k, const int32_t *cells, int n, int at)
+/* Leaves the outputs of the chunk in work, the first of which is cell number `from` of the call. */
+static void leave_chunk(const mlp_part *k, const gk_output_rows *rows, const int32_t *cells, int from, int p)
 {
-    mlp_chunk_fill(&k->chunk, m, cells + at * MLP_CHUNK, net_rows(n, at * MLP_CHUNK, MLP_CHUNK));
-    for (int b = 0; b < m->fast->blocks; b++) mlp_block_forward(k->out, k->z, k->da, k->a_t, m, &k->chunk, b, b > 0);
+    const ptrdiff_t ld = k->chunk.columns;
+    for (ptrdiff_t i = 0; i < k->chunk.n; i++) {
+        double *row = net_place(rows, cells, from + i, p);
+        for (ptrdiff_t c = 0; c < p; c++) row[c] = (double)k->out[c * ld + i];
+    }
 }
 
-void mlp_fast_score(gk_model *m, const int32_t *cells, int n, gk_score *out)
+void mlp_fast_score(gk_model *m, const int32_t *cells, int n, gk_score *out, const gk_output_rows *rows)
 {
     mlp_fast *f = m->fast;
     const int threads = m->n.threads;
@@ -278,29 +281,14 @@ void mlp_fast_score(gk_model *m, const int32_t *cells, int n, gk_score *out)
         net_share((n + MLP_CHUNK - 1) / MLP_CHUNK, t, threads, &chunk, &end);
         k->score = (gk_score){0, 0, 0};
         for (; chunk < end; chunk++) {
-            mlp_chunk_fill(&k->chunk, m, cells + chunk * MLP_CHUNK, net_rows(n, chunk * MLP_CHUNK, MLP_CHUNK));
+            const int from = chunk * MLP_CHUNK;
+            mlp_chunk_fill(&k->chunk, m, cells + from, net_rows(n, from, MLP_CHUNK));
             for (int b = 0; b < f->blocks; b++) mlp_block_forward(k->out, k->z, k->da, k->a_t, m, &k->chunk, b, b > 0);
-            net_score_columns(&m->n, &k->score, k->out, k->chunk.columns, k->chunk.label, k->chunk.n);
+            if (rows) leave_chunk(k, rows, cells, from, m->n.p);
+            if (out) net_score_columns(&m->n, &k->score, k->out, k->chunk.columns, k->chunk.label, k->chunk.n);
         }
     }
+    if (!out) return;
     *out = (gk_score){0, 0, 0};
     for (int t = 0; t < threads; t++) net_score_add(out, &f->part[t].score, n);
-}
-
-void mlp_fast_predict(gk_model *m, const int32_t *cells, int n, double *out)
-{
-    const int threads = m->n.threads;
-    const ptrdiff_t p = m->n.p;
-#pragma omp parallel for schedule(static, 1) num_threads(threads)
-    for (int t = 0; t < threads; t++) {
-        mlp_part *k = &m->fast->part[t];
-        int chunk, end;
-        net_share((n + MLP_CHUNK - 1) / MLP_CHUNK, t, threads, &chunk, &end);
-        for (; chunk < end; chunk++) {
-            double *rows = out + (ptrdiff_t)chunk * MLP_CHUNK * p;
-            chunk_outputs(m, k, cells, n, chunk);
-            for (ptrdiff_t i = 0; i < k->chunk.n; i++)
-                for (ptrdiff_t c = 0; c < p; c++) rows[i * p + c] = (double)k->out[c * k->chunk.columns + i];
-        }
-    }
 }

@@ -48,7 +48,6 @@ struct mlp_fast {
 #define mlp_fast_epoch     NAME(gk_mlp_fast_epoch)
 #define mlp_fast_gradient  NAME(gk_mlp_fast_gradient)
 #define mlp_fast_score     NAME(gk_mlp_fast_score)
-#define mlp_fast_predict   NAME(gk_mlp_fast_predict)
 #define mlp_chunk_fill     NAME(gk_mlp_chunk_fill)
 #define mlp_block_forward  NAME(gk_mlp_block_forward)
 #define mlp_block_backward NAME(gk_mlp_block_backward)
@@ -61,8 +60,8 @@ void mlp_fast_pack(gk_model *m);                           /* flat vectors -> bl
 void mlp_fast_settle(gk_model *m);                         /* blocks -> flat vectors, where newer */
 int mlp_fast_epoch(gk_model *m, double *train_loss);
 void mlp_fast_gradient(gk_model *m, const int32_t *cells, int n, double *loss); /* to m->n.g */
-void mlp_fast_score(gk_model *m, const int32_t *cells, int n, gk_score *out);
-void mlp_fast_predict(gk_model *m, const int32_t *cells, int n, double *out);
+/* The scores, unless out is NULL, and the outputs, unless rows is. */
+void mlp_fast_score(gk_model *m, const int32_t *cells, int n, gk_score *out, const gk_output_rows *rows);
 
 /* ---- mlp_block.c: one block, one chunk ---- */
 void mlp_chunk_fill(mlp_chunk *c, const gk_model *m, const int32_t *cells, int n);

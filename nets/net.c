@@ -148,6 +148,11 @@ static void update(net *n)
     }
 }
 
+void net_leave(const gk_output_rows *rows, const int32_t *cells, int from, int count, const real *out, int ld, int p)
+{
+    for (ptrdiff_t i = 0; i < count; i++) net_widen(net_place(rows, cells, from + i, p), out + i * ld, (size_t)p);
+}
+
 int net_epoch(net *n, gk_model *m, net_gradient *gradient, double *train_loss)
 {
     net_shuffle(n);

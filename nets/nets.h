@@ -28,6 +28,7 @@ typedef GK_REAL real;
 #define net_epoch             NAME(gk_net_epoch)
 #define net_widen             NAME(gk_net_widen)
 #define net_narrow            NAME(gk_net_narrow)
+#define net_leave             NAME(gk_net_leave)
 #define net_activate          NAME(gk_net_activate)
 #define net_activate_backward NAME(gk_net_activate_backward)
 #define net_activation_slope  NAME(gk_net_activation_slope)
@@ -116,6 +117,14 @@ static inline int net_rows(int n, int from, int block) /* of the block that star
 }
 void net_widen(double *out, const real *in, size_t count);
 void net_narrow(real *out, const double *in, size_t count);
+
+/* Where the outputs of cell i of a call are left: in its row, or without a map in the order of the call. */
+static inline double *net_place(const gk_output_rows *rows, const int32_t *cells, ptrdiff_t i, int p)
+{
+    return rows->rows + (rows->row ? rows->row[cells[i]] : i) * p;
+}
+/* Leaves the p class outputs of cells from..from+count-1 of a call; out [count, ld]. */
+void net_leave(const gk_output_rows *rows, const int32_t *cells, int from, int count, const real *out, int ld, int p);
 
 /* Numbers below the smallest normal one count as 0 between these two, on this thread: moments of weights that get no
  * gradient and probabilities of settled pairs decay into that range, where some CPUs are a hundred times slower. */

@@ -174,7 +174,7 @@ static int gradient(gk_model *m, const int32_t *cells, int n, bool plain, double
     if (plain || !m->fast || n > m->s.p * m->s.p)
         gradient_plain(m, cells, n, loss);
     else
-        tf_fast_gradient(m, cells, n, loss, NULL);
+        tf_fast_gradient(m, cells, n, loss, NULL, NULL);
     return GK_OK;
 }
 
@@ -198,14 +198,15 @@ static bool is_next_batch(const gk_model *m, const int32_t *cells, int n)
     return cells == split->train && n == split->n_learn && n == m->n.batch;
 }
 
-static int score(gk_model *m, const int32_t *cells, int n, gk_score *out)
+static int score(gk_model *m, const int32_t *cells, int n, gk_score *out, gk_output_rows *rows)
 {
     if (m->fast && n >= TF_MANY) {
         const bool next = is_next_batch(m, cells, n);
         if (next)
-            tf_fast_gradient(m, cells, n, &m->ahead_loss, out);
+            tf_fast_gradient(m, cells, n, &m->ahead_loss, out, rows);
         else
-            tf_fast_score(m, cells, n, out);
+            tf_fast_score(m, cells, n, out, rows);
+        if (rows) rows->left += n;
         m->ahead = m->ahead || next;
         return GK_OK;
     }
@@ -218,9 +219,9 @@ static int score(gk_model *m, const int32_t *cells, int n, gk_score *out)
         k->score = (gk_score){0, 0, 0};
         for (; block < end; block++) {
             const int32_t *here = cells + block * TF_BLOCK;
-            const int rows = net_rows(n, block * TF_BLOCK, TF_BLOCK);
-            forward(m, &k->f, here, rows);
-            net_score_rows(&m->n, &k->score, k->f.logits, m->s.vocab, here, rows);
+            const int count = net_rows(n, block * TF_BLOCK, TF_BLOCK);
+            forward(m, &k->f, here, count);
+            net_score_rows(&m->n, &k->score, k->f.logits, m->s.vocab, here, count);
         }
     }
     *out = (gk_score){0, 0, 0};

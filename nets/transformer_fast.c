@@ -63,18 +63,20 @@ static int tile_pairs(int n, int threads)
     return n >= 4 * threads * TF_PAIRS ? TF_PAIRS : TF_ROWS;
 }
 
-/* One team's pass over n sorted cells: gradient when `scale` is positive; scores when asked for. */
-static void pass(const gk_model *m, int n, int thread, int threads, double scale, bool score)
+/* One team's pass over n cells, which it takes in their order: gradient when `scale` is positive; scores and class logits
+ * when asked for. */
+static void pass(const gk_model *m, const int32_t *cells, int n, int thread, int threads, double scale, bool score,
+                 const gk_output_rows *rows)
 {
-    tf_fast *f = m->fast;
-    tf_pairs *k = &f->pairs[thread];
+    tf_pairs *k = &m->fast->pairs[thread];
     const int pairs = tile_pairs(n, threads);
     int tile, end;
     net_share((n + pairs - 1) / pairs, thread, threads, &tile, &end);
     tf_products_begin();
     for (; tile < end; tile++) {
-        const int here = net_rows(n, tile * pairs, pairs);
-        tf_pairs_forward(m, k, f->sorted + tile * pairs, here, scale > 0);
+        const int from = tile * pairs, here = net_rows(n, from, pairs);
+        tf_pairs_forward(m, k, cells + from, here, scale > 0);
+        if (rows) net_leave(rows, cells, from, here, k->logits, m->fast->t.line, m->s.p);
         if (score) tf_logits_score(m, k, here);
         if (scale > 0) {
             k->loss += tf_logits_loss(m, k, here, scale);
@@ -96,7 +98,8 @@ static void join_scores(const gk_model *m, int n, gk_score *out)
     for (int t = 0; t < m->n.threads; t++) net_score_add(out, &m->fast->pairs[t].score, n);
 }
 
-void tf_fast_gradient(const gk_model *m, const int32_t *cells, int n, double *loss, gk_score *score)
+void tf_fast_gradient(const gk_model *m, const int32_t *cells, int n, double *loss, gk_score *score,
+                      const gk_output_rows *rows)
 {
     tf_fast *f = m->fast;
     const int threads = m->n.threads;
@@ -108,7 +111,7 @@ void tf_fast_gradient(const gk_model *m, const int32_t *cells, int n, double *lo
         const uint64_t mode = net_flush_begin();
         tf_tables_forward(m, thread, threads, true);
         tf_pairs_clear(&f->pairs[thread], &m->s, &f->t);
-        pass(m, n, thread, threads, 1.0 / n, score != NULL);
+        pass(m, f->sorted, n, thread, threads, 1.0 / n, score != NULL, rows);
 #pragma omp barrier
         tf_tables_backward(m, thread, threads);
         net_flush_end(mode);
@@ -118,7 +121,7 @@ void tf_fast_gradient(const gk_model *m, const int32_t *cells, int n, double *lo
     if (score) join_scores(m, n, score);
 }
 
-void tf_fast_score(const gk_model *m, const int32_t *cells, int n, gk_score *out)
+void tf_fast_score(const gk_model *m, const int32_t *cells, int n, gk_score *out, const gk_output_rows *rows)
 {
     tf_fast *f = m->fast;
     const int threads = m->n.threads, most = m->s.p * m->s.p;
@@ -131,7 +134,7 @@ void tf_fast_score(const gk_model *m, const int32_t *cells, int n, gk_score *out
             const int thread = omp_get_thread_num();
             const uint64_t mode = net_flush_begin();
             if (from == 0) tf_tables_forward(m, thread, threads, false);
-            pass(m, here, thread, threads, 0, true);
+            pass(m, f->sorted, here, thread, threads, 0, true, rows);
             net_flush_end(mode);
         }
     }
@@ -140,25 +143,14 @@ void tf_fast_score(const gk_model *m, const int32_t *cells, int n, gk_score *out
 
 void tf_fast_predict(const gk_model *m, const int32_t *cells, int n, double *out)
 {
-    const int threads = m->n.threads, p = m->s.p;
+    const gk_output_rows rows = {.rows = out};
+    const int threads = m->n.threads;
 #pragma omp parallel num_threads(threads)
     {
         const int thread = omp_get_thread_num();
         const uint64_t mode = net_flush_begin();
-        tf_pairs *k = &m->fast->pairs[thread];
-        const int pairs = tile_pairs(n, threads);
-        int tile, end;
         tf_tables_forward(m, thread, threads, false);
-        net_share((n + pairs - 1) / pairs, thread, threads, &tile, &end);
-        tf_products_begin();
-        for (; tile < end; tile++) { /* in the caller's order */
-            const int here = net_rows(n, tile * pairs, pairs);
-            double *rows = out + (ptrdiff_t)tile * pairs * p;
-            tf_pairs_forward(m, k, cells + tile * pairs, here, false);
-            for (ptrdiff_t i = 0; i < here; i++)
-                for (ptrdiff_t c = 0; c < p; c++) rows[i * p + c] = (double)k->logits[i * m->fast->t.line + c];
-        }
-        tf_products_end();
+        pass(m, cells, n, thread, threads, 0, false, &rows);
         net_flush_end(mode);
     }
 }

@@ -130,9 +130,12 @@ struct tf_fast {
 /* ---- transformer_fast.c ---- */
 /* Takes the fast form's memory; NULL while the pool counts. */
 tf_fast *tf_fast_take(gk_pool *pool, const gk_model *m);
-/* Mean loss of n <= p * p cells (repeats allowed) and its gradient in m->n.g; their scores if `score` is not NULL. */
-void tf_fast_gradient(const gk_model *m, const int32_t *cells, int n, double *loss, gk_score *score);
-void tf_fast_score(const gk_model *m, const int32_t *cells, int n, gk_score *out);
+/* Mean loss of n <= p * p cells (repeats allowed) and its gradient in m->n.g; their scores and class logits where `score`
+ * and `rows` are not NULL. */
+void tf_fast_gradient(const gk_model *m, const int32_t *cells, int n, double *loss, gk_score *score,
+                      const gk_output_rows *rows);
+/* Scores of any number of cells, and their class logits where `rows` is not NULL; as above, rows->row must not be NULL. */
+void tf_fast_score(const gk_model *m, const int32_t *cells, int n, gk_score *out, const gk_output_rows *rows);
 /* The p class logits, out [n, p]. */
 void tf_fast_predict(const gk_model *m, const int32_t *cells, int n, double *out);
 

@@ -314,8 +314,9 @@ static inline double output_at(const gk_model *m, int class, int cell)
     return !m->solver->single ? m->outputs[at] : (double)m->outputs_f32[at];
 }
 
-static int rfm_score(gk_model *m, const int32_t *cells, int n, gk_score *out)
+static int rfm_score(gk_model *m, const int32_t *cells, int n, gk_score *out, gk_output_rows *rows)
 {
+    (void)rows; /* the model keeps its outputs itself */
     int code = predicted(m);
     if (code != GK_OK) return code;
     const int32_t *labels = m->split->task.labels;
@@ -371,7 +372,7 @@ static int rfm_step(gk_model *m, double *train_loss)
     }
     gk_score score;
     if (!train_loss) return GK_OK;
-    code = rfm_score(m, m->split->learn, m->n, &score);
+    code = rfm_score(m, m->split->learn, m->n, &score, NULL);
     *train_loss = score.loss;
     return code;
 }

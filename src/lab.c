@@ -101,6 +101,15 @@ static int measure_now(lab_run *r, int64_t step)
     return r->keep.mode == GK_KEEP_FINAL ? GK_OK : gk_measure_matrices(r->probe, &sink);
 }
 
+/* The evaluation's outputs spare the measures a prediction. */
+static gk_output_rows *on_outputs(void *context, int64_t step)
+{
+    lab_run *r = context;
+    if (r->keep.mode != GK_KEEP_ALL || gk_registry_measures_nothing(r->config)) return NULL;
+    look(r, step);
+    return gk_probe_rows(r->probe);
+}
+
 static int on_measure(void *context, int64_t step, gk_model *model, bool last)
 {
     lab_run *r = context;
@@ -210,7 +219,7 @@ static int measure_final(lab_run *r)
 /* Trains a model that stands at r->state, as far as it goes. */
 static int train_recorded(gk_store *store, int64_t run, lab_run *r)
 {
-    const gk_train_hooks hooks = {r, on_metric, on_moment, on_measure, on_checkpoint, on_progress, on_stop};
+    const gk_train_hooks hooks = {r, on_metric, on_moment, on_outputs, on_measure, on_checkpoint, on_progress, on_stop};
     gk_blas_threads(1); /* methods thread over batch blocks and classes; two pools of threads would clash */
     r->measure_step = r->kept = -1;
     int code = gk_recorder_start(&r->recorder, store, run);

@@ -31,9 +31,10 @@ static int happen(const loop *l, int64_t step, const char *kind)
 
 static int say_reported(void *context, const char *name, double value) { return say(context, name, value); }
 
-static int score_part(loop *l, const int32_t *cells, int n, const char *const names[3], gk_score *score)
+static int score_part(loop *l, const int32_t *cells, int n, const char *const names[3], gk_score *score,
+                      gk_output_rows *rows)
 {
-    int code = l->method->score(l->model, cells, n, score);
+    int code = l->method->score(l->model, cells, n, score, rows);
     if (code != GK_OK) return code;
     if ((code = say(l, names[0], score->loss)) != GK_OK) return code;
     if ((code = say(l, names[1], score->accuracy)) != GK_OK) return code;
@@ -59,18 +60,20 @@ static int evaluate_second(loop *l)
     gk_score score;
     int code = GK_OK;
     if (s->n_learn > s->n_train)
-        code = score_part(l, s->learn + s->n_train, s->n_learn - s->n_train, train_names, &score);
-    return code == GK_OK && s->n_second_test > 0 ? score_part(l, s->second_test, s->n_second_test, test_names, &score)
-                                                 : code;
+        code = score_part(l, s->learn + s->n_train, s->n_learn - s->n_train, train_names, &score, NULL);
+    return code == GK_OK && s->n_second_test > 0
+               ? score_part(l, s->second_test, s->n_second_test, test_names, &score, NULL)
+               : code;
 }
 
-static int evaluate(loop *l)
+/* The outputs of the train and test cells may stay in `rows` (NULL allowed). */
+static int evaluate(loop *l, gk_output_rows *rows)
 {
     static const char *const train_names[] = {"train_loss", "train_accuracy", "train_correct_loss"};
     static const char *const test_names[] = {"test_loss", "test_accuracy", "test_correct_loss"};
     gk_train_state *s = l->state;
     gk_score train, test;
-    int code = score_part(l, l->split->train, l->split->n_train, train_names, &train);
+    int code = score_part(l, l->split->train, l->split->n_train, train_names, &train, rows);
     if (code != GK_OK) return code;
     l->progress.train_loss = train.loss;
     l->progress.train_accuracy = train.accuracy;
@@ -79,7 +82,8 @@ static int evaluate(loop *l)
         if ((code = happen(l, s->step, "memorised")) != GK_OK) return code;
     }
     if (l->split->n_test > 0) {
-        if ((code = score_part(l, l->split->test, l->split->n_test, test_names, &test)) != GK_OK) return code;
+        code = score_part(l, l->split->test, l->split->n_test, test_names, &test, rows);
+        if (code != GK_OK) return code;
         l->progress.test_loss = test.loss;
         l->progress.test_accuracy = test.accuracy;
         int64_t grokked = stretch(s->grokked, s->step, test.accuracy, GROKKED_AT);
@@ -106,9 +110,13 @@ static int visit(loop *l, bool *last)
     const gk_train_hooks *h = l->hooks;
     const int64_t step = l->state->step;
     int code = GK_OK;
-    bool evaluated = due(step, l->eval_every) || step >= l->steps;
-    if (evaluated && (code = evaluate(l)) != GK_OK) return code;
-    *last = step >= l->steps || (evaluated && held(l));
+    const bool ends = step >= l->steps, evaluated = ends || due(step, l->eval_every);
+    const bool looked_at = ends || due(step, l->measure_every) || due(step, l->checkpoint_every);
+    if (evaluated) {
+        gk_output_rows *rows = looked_at && h->outputs ? h->outputs(h->context, step) : NULL;
+        if ((code = evaluate(l, rows)) != GK_OK) return code;
+    }
+    *last = ends || (evaluated && held(l));
     if (h->measure && (*last || due(step, l->measure_every)) &&
         (code = h->measure(h->context, step, l->model, *last)) != GK_OK)
         return code;

@@ -82,7 +82,7 @@ static inline gk_score rfm_lab_score(rfm_lab *lab, bool train)
 {
     gk_score score;
     const gk_split *s = &lab->split;
-    int code = gk_rfm_method()->score(lab->model, train ? s->train : s->test, train ? s->n_train : s->n_test, &score);
+    int code = gk_rfm_method()->score(lab->model, train ? s->train : s->test, train ? s->n_train : s->n_test, &score, NULL);
     if (code != GK_OK) print_error("%s\n", gk_error_text());
     assert_int_equal(code, GK_OK);
     return score;

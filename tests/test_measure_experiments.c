@@ -51,7 +51,7 @@ static double accuracy_on_features(machine *k, bool control)
     assert_int_equal(gk_circulant_features(k->metric, &g, &r, 0.5), GK_OK);
     memset(k->alpha, 0, (size_t)k->split.n_train * (size_t)t->p * sizeof *k->alpha);
     assert_int_equal(rfm()->loaded(k->model, GK_WEIGHTS, 0), GK_OK);
-    if (rfm()->score(k->model, k->split.test, k->split.n_test, &score) != GK_OK) fail_msg("%s", gk_error_text());
+    if (rfm()->score(k->model, k->split.test, k->split.n_test, &score, NULL) != GK_OK) fail_msg("%s", gk_error_text());
     return score.accuracy;
 }
 
@@ -103,10 +103,10 @@ static void enforced_structure_runs_ahead(void **state)
             const gk_sink sink = remembering(&r);
             gk_score before, after;
             assert_int_equal(rfm()->step(k.model, NULL), GK_OK);
-            assert_int_equal(rfm()->score(k.model, k.split.test, k.split.n_test, &before), GK_OK);
+            assert_int_equal(rfm()->score(k.model, k.split.test, k.split.n_test, &before, NULL), GK_OK);
             gk_probe_renew(probe);
             assert_int_equal(gk_measure_enforced.compute(probe, NULL, &sink), GK_OK);
-            assert_int_equal(rfm()->score(k.model, k.split.test, k.split.n_test, &after), GK_OK);
+            assert_int_equal(rfm()->score(k.model, k.split.test, k.split.n_test, &after, NULL), GK_OK);
             assert_memory_equal(&before, &after, sizeof before);
             if (enforced < 0 && recorded(&r, "enforced_accuracy")->value > 0.9) enforced = step;
             if (alone < 0 && before.accuracy > 0.9) alone = step;

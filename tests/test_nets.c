@@ -113,7 +113,7 @@ static void hundred_steps_equal_pytorch(void **state)
             assert_true(off < 1e-9);
         }
         gk_score score;
-        assert_int_equal(lab.method->score(lab.model, lab.split.train, lab.split.n_train, &score), GK_OK);
+        assert_int_equal(lab.method->score(lab.model, lab.split.train, lab.split.n_train, &score, NULL), GK_OK);
         assert_true(fabs(score.loss - o->curve[100]) / o->curve[100] < 1e-9);
         lab.n = lab.method->tensors(lab.model, GK_WEIGHTS, lab.tensors);
         assert_int_equal(lab.n, o->tensors);

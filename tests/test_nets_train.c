@@ -126,9 +126,9 @@ static double difference_of_forms(const char *name, const char *isa, gk_dtype dt
         worst = fmax(worst, nets_lab_difference(grad[0] + at, grad[1] + at, gk_tensor_count(&t[k])));
     worst = fmax(worst, fabs(loss[0] - loss[1]) / loss[1]);
     gk_score all, part, sum = {0, 0, 0};
-    assert_int_equal(lab.method->score(lab.model, cells, 840, &all), GK_OK);
+    assert_int_equal(lab.method->score(lab.model, cells, 840, &all, NULL), GK_OK);
     for (int i = 0; i < 840; i += 120) {
-        assert_int_equal(lab.method->score(lab.model, cells + i, 120, &part), GK_OK);
+        assert_int_equal(lab.method->score(lab.model, cells + i, 120, &part, NULL), GK_OK);
         sum.loss += part.loss / 7;
         sum.accuracy += part.accuracy / 7;
         sum.correct_loss += part.correct_loss / 7;
@@ -218,6 +218,53 @@ static void same_threads_same_bits(void **state)
 }
 
 /* Scoring the training pairs is half of the next step; what comes in between must not be lost for that. */
+/* What an evaluation leaves of all pairs and what `predict` says of them: the same bits, or nothing is left. */
+static void check_left_outputs(const char *name, gk_dtype dtype, int p, const char *settings, bool leaves)
+{
+    nets_lab lab;
+    nets_lab_open(&lab, nets_lab_method(name, dtype), p, 0.5, 4, settings);
+    steps(&lab, 2);
+    const gk_split *s = &lab.split;
+    const size_t classes = (size_t)p, size = classes * classes * classes;
+    double *out = gk_alloc(2 * size, sizeof *out), *left = out + size;
+    int32_t *cells = gk_alloc(2 * classes * classes, sizeof *cells), *row = cells + p * p;
+    assert_true(out && cells);
+    for (int i = 0; i < p * p; i++) row[cells[i] = i] = (i + p) % (p * p); /* other rows than those of the call */
+    for (size_t i = 0; i < size; i++) left[i] = -1;
+    gk_output_rows rows = {.rows = left, .row = row};
+    gk_score score, alone;
+    assert_int_equal(lab.method->score(lab.model, s->train, s->n_train, &score, &rows), GK_OK);
+    assert_int_equal(lab.method->score(lab.model, s->train, s->n_train, &alone, NULL), GK_OK);
+    assert_memory_equal(&score, &alone, sizeof score);
+    assert_int_equal(rows.left, leaves ? s->n_train : 0);
+    assert_int_equal(lab.method->score(lab.model, s->test, s->n_test, &score, &rows), GK_OK);
+    assert_int_equal(rows.left, leaves ? p * p : 0);
+    assert_int_equal(lab.method->predict(lab.model, cells, p * p, out), GK_OK);
+    for (size_t i = 0; i < classes * classes; i++) {
+        const double *there = left + (size_t)row[i] * classes;
+        if (leaves) assert_memory_equal(there, out + i * classes, classes * sizeof *out);
+        else assert_true(there[0] == -1 && there[p - 1] == -1);
+    }
+    free(out);
+    free(cells);
+    nets_lab_close(&lab);
+}
+
+static void scores_leave_the_outputs_that_predict_gives(void **state)
+{
+    (void)state;
+    for (int type = 0; type < 2; type++) {
+        const gk_dtype dtype = type ? GK_F64 : GK_F32;
+        check_left_outputs("transformer", dtype, 31, TRANSFORMER, true);
+        check_left_outputs("transformer", dtype, 41, "form=fast d_mlp=70 activation=gelu threads=2 batch_size=100", true);
+        check_left_outputs("mlp", dtype, 31, "width=70", true);
+        check_left_outputs("mlp", dtype, 23, "width=65 loss=cross_entropy activation=relu threads=2", true);
+    }
+    check_left_outputs("transformer", GK_F32, 23, TRANSFORMER, false); /* too few pairs for the tables */
+    check_left_outputs("transformer", GK_F32, 31, "form=plain d_model=16 n_heads=4 d_mlp=20", false);
+    check_left_outputs("mlp", GK_F32, 23, "width=24 form=plain", false);
+}
+
 static void scores_between_steps_leave_the_bits(void **state)
 {
     (void)state;
@@ -233,22 +280,22 @@ static void scores_between_steps_leave_the_bits(void **state)
     gk_score first, again, other;
     double loss, ahead;
     for (int i = 0; i < 3; i++) {
-        assert_int_equal(method->score(scored.model, split->train, split->n_train, &first), GK_OK);
-        assert_int_equal(method->score(scored.model, split->test, split->n_test, &other), GK_OK);
-        assert_int_equal(method->score(scored.model, same, split->n_train, &again), GK_OK);
+        assert_int_equal(method->score(scored.model, split->train, split->n_train, &first, NULL), GK_OK);
+        assert_int_equal(method->score(scored.model, split->test, split->n_test, &other, NULL), GK_OK);
+        assert_int_equal(method->score(scored.model, same, split->n_train, &again, NULL), GK_OK);
         assert_memory_equal(&first, &again, sizeof first);
         assert_int_equal(method->step(scored.model, &ahead), GK_OK);
         assert_int_equal(method->step(alone.model, &loss), GK_OK);
         assert_true(loss == ahead);
     }
     assert_same_bits(&alone, &scored);
-    assert_int_equal(method->score(scored.model, split->train, split->n_train, &first), GK_OK);
+    assert_int_equal(method->score(scored.model, split->train, split->n_train, &first, NULL), GK_OK);
     assert_int_equal(method->gradient(scored.model, split->test, split->n_test, false, &loss), GK_OK);
     steps(&scored, 1); /* not with the gradient of other pairs */
     steps(&alone, 1);
     assert_same_bits(&alone, &scored);
     steps(&alone, 2);
-    assert_int_equal(method->score(scored.model, split->train, split->n_train, &first), GK_OK);
+    assert_int_equal(method->score(scored.model, split->train, split->n_train, &first, NULL), GK_OK);
     carry(&scored, &alone, GK_STATE, 6);
     steps(&scored, 1); /* nor with that of other weights */
     steps(&alone, 1);
@@ -304,7 +351,7 @@ static void looks_inside_are_consistent(void **state)
             which ? nets_lab_get(&lab.tensors[0], 3 * 8 + 1) : nets_lab_get(&lab.tensors[0], 2 * P + 3);
         assert_true(embed[1 * P + 3] == corner && rows == (which ? 8 : 24)); /* row 1, token 3 */
         gk_score score;
-        assert_int_equal(k->score(lab.model, cells, N, &score), GK_OK);
+        assert_int_equal(k->score(lab.model, cells, N, &score, NULL), GK_OK);
         double hits = 0;
         for (int i = 0; i < N; i++) {
             int best = 0;
@@ -368,10 +415,10 @@ static void the_mlp_groks(void **state)
     nets_lab_open(&lab, nets_lab_method("mlp", GK_F32), 61, 0.5, 0, "width=512");
     gk_score train, early, late;
     steps(&lab, 5);
-    assert_int_equal(lab.method->score(lab.model, lab.split.train, lab.split.n_train, &train), GK_OK);
-    assert_int_equal(lab.method->score(lab.model, lab.split.test, lab.split.n_test, &early), GK_OK);
+    assert_int_equal(lab.method->score(lab.model, lab.split.train, lab.split.n_train, &train, NULL), GK_OK);
+    assert_int_equal(lab.method->score(lab.model, lab.split.test, lab.split.n_test, &early, NULL), GK_OK);
     steps(&lab, 15);
-    assert_int_equal(lab.method->score(lab.model, lab.split.test, lab.split.n_test, &late), GK_OK);
+    assert_int_equal(lab.method->score(lab.model, lab.split.test, lab.split.n_test, &late, NULL), GK_OK);
     assert_true(early.accuracy < 0.5);
     assert_true(train.accuracy > early.accuracy);
     assert_true(late.accuracy > 0.99);
@@ -385,6 +432,7 @@ int main(void)
         cmocka_unit_test(resume_goes_on_to_the_same_bits), cmocka_unit_test(instruction_sets_and_threads_agree),
         cmocka_unit_test(fast_form_equals_plain_form),     cmocka_unit_test(fast_epochs_equal_plain_epochs),
         cmocka_unit_test(same_threads_same_bits),          cmocka_unit_test(scores_between_steps_leave_the_bits),
+        cmocka_unit_test(scores_leave_the_outputs_that_predict_gives),
         cmocka_unit_test(a_loss_that_is_not_finite_ends_the_run),
         cmocka_unit_test(looks_inside_are_consistent),     cmocka_unit_test(a_removed_head_is_a_zero_head),
         cmocka_unit_test(odd_heads_are_refused),           cmocka_unit_test(the_mlp_groks),

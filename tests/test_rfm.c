@@ -291,7 +291,7 @@ static void a_failed_solve_is_said(void **state)
     rfm_lab_open(&lab, "add", 5, 0.6, 1, "solver=cholesky");
     memset(lab.m, 0, (size_t)(lab.d * lab.d) * sizeof(double));
     assert_int_equal(gk_rfm_method()->loaded(lab.model, GK_WEIGHTS, 4), GK_OK);
-    assert_int_equal(gk_rfm_method()->score(lab.model, lab.split.train, lab.n, &score), GK_DIVERGED);
+    assert_int_equal(gk_rfm_method()->score(lab.model, lab.split.train, lab.n, &score, NULL), GK_DIVERGED);
     assert_non_null(strstr(gk_error_text(), "iteration 4"));
     assert_non_null(strstr(gk_error_text(), "ridge"));
     assert_int_equal(gk_rfm_method()->step(lab.model, NULL), GK_DIVERGED);
@@ -303,7 +303,7 @@ static void a_failed_solve_is_said(void **state)
     assert_int_equal(gk_rfm_method()->loaded(lab.model, GK_WEIGHTS, 2), GK_OK);
     assert_int_equal(gk_rfm_method()->step(lab.model, NULL), GK_DIVERGED);
     assert_memory_equal(before, lab.m, (size_t)(lab.d * lab.d) * sizeof(double));
-    assert_int_equal(gk_rfm_method()->score(lab.model, lab.split.train, lab.n, &score), GK_OK);
+    assert_int_equal(gk_rfm_method()->score(lab.model, lab.split.train, lab.n, &score, NULL), GK_OK);
     assert_true(score.accuracy == 1);
     free(before);
     rfm_lab_close(&lab);

@@ -26,9 +26,10 @@ static int fake_step(gk_model *m, double *loss)
     return m->step == m->diverges ? gk_error(GK_DIVERGED, "the factorisation failed at iteration %d", (int)m->step) : GK_OK;
 }
 
-static int fake_score(gk_model *m, const int32_t *cells, int n, gk_score *out)
+static int fake_score(gk_model *m, const int32_t *cells, int n, gk_score *out, gk_output_rows *rows)
 {
     assert_int_equal(n, 1);
+    if (rows) rows->left += n;
     const bool train = cells[0] == TRAIN_CELLS[0];
     const double accuracy = train ? (m->step >= m->memorises ? 1 : 0) : (m->test ? m->test[m->step] : 0);
     *out = (gk_score){m->diverges == -m->step - 1 ? NAN : 1 - accuracy, accuracy, 0};
@@ -45,7 +46,8 @@ static const gk_method FAKE = {.name = "fake", .step = fake_step, .score = fake_
 
 /* What the hooks heard. */
 typedef struct heard {
-    int metrics, measures, kept, unkept, residuals;
+    int metrics, measures, kept, unkept, residuals, lent;
+    gk_output_rows rows;
     int64_t memorised, grokked, stop_after, last_measure;
     int grokked_calls;
     bool measured_last;
@@ -73,10 +75,20 @@ static int on_event(void *c, int64_t step, const char *kind, const char *detail)
     return GK_OK;
 }
 
+static gk_output_rows *on_outputs(void *c, int64_t step)
+{
+    heard *h = c;
+    assert_true(step % 4 == 0 || step % 5 == 0); /* of a measure or a checkpoint; both of the last are at 10 */
+    h->lent++;
+    h->rows.left = 0;
+    return &h->rows;
+}
+
 static int on_measure(void *c, int64_t step, gk_model *m, bool last)
 {
     heard *h = c;
     assert_int_equal(m->step, step);
+    assert_true(h->lent == 0 || h->rows.left == 1 + (m->test != NULL)); /* the train and the test cells' */
     h->measures++;
     h->last_measure = step;
     h->measured_last = last;
@@ -118,7 +130,7 @@ static int train(gk_model *m, heard *h, gk_train_state *state, const char *const
         assert_int_equal(gk_config_set(&config, settings[0], settings[1], "test"), GK_OK);
     const gk_split split = {.n_train = 1, .n_test = m->test ? 1 : 0, .train = (int32_t *)(uintptr_t)TRAIN_CELLS,
                             .test = (int32_t *)(uintptr_t)TEST_CELLS};
-    const gk_train_hooks hooks = {h, on_metric, on_event, on_measure, on_checkpoint, on_progress, on_stop};
+    const gk_train_hooks hooks = {h, on_metric, on_event, on_outputs, on_measure, on_checkpoint, on_progress, on_stop};
     const int code = gk_train(&FAKE, m, &config, &split, &hooks, state);
     gk_config_free(&config);
     return code;
@@ -137,6 +149,7 @@ static void cadences(void **unused)
     assert_int_equal(h.metrics, 11 * 7);  /* steps 0..10, six scores and a reported one each */
     assert_int_equal(h.residuals, 11);
     assert_int_equal(h.measures, 4);      /* 0 4 8 and the last, 10 */
+    assert_int_equal(h.lent, 5);          /* the same and 5 */
     assert_true(h.measured_last && h.last_measure == 10);
     assert_int_equal(h.kept, 3);          /* 0 5 10, the last not twice */
     assert_int_equal(h.unkept, 0);

@@ -114,7 +114,7 @@ static int take_iterations(void *context, const char *name, double value)
 static int call(subject *s)
 {
     gk_score score;
-    if (s->loop->score) return s->method->score(s->model, s->split.test, s->split.n_test, &score);
+    if (s->loop->score) return s->method->score(s->model, s->split.test, s->split.n_test, &score, NULL);
     return s->method->step(s->model, NULL);
 }
 

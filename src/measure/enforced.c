@@ -43,7 +43,7 @@ static int refit(gk_probe *probe, const gk_grouping *g, gk_score *score)
     int code = probe->method->init(&other, probe->config, probe->split);
     if (code != GK_OK) return code;
     code = load_projected(probe, other, g);
-    if (code == GK_OK) code = probe->method->score(other, probe->split->test, probe->split->n_test, score);
+    if (code == GK_OK) code = probe->method->score(other, probe->split->test, probe->split->n_test, score, NULL);
     probe->method->free(other);
     return code;
 }

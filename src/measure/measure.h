@@ -55,6 +55,7 @@ struct gk_probe {
     gk_group group;
     /* Lazy: the memory stays, `fresh` flags say whether it holds the model's present values. */
     double *outputs;     /* L [n_cells,p], or NULL where the model keeps it: */
+    gk_output_rows rows; /* outputs and row, lent to whoever scores the model */
     const float *kept;   /* [p,p*p] borrowed, class by class */
     double *line;        /* [p] the row of it that was asked for last */
     double *logit;       /* W_L [p,width] */

@@ -72,6 +72,7 @@ void gk_probe_free(gk_probe *probe)
 void gk_probe_renew(gk_probe *probe)
 {
     probe->fresh_outputs = probe->fresh_logit = probe->looked = false;
+    probe->rows.left = 0;
     for (int i = 0; i < probe->n_features; i++) probe->features[i].fresh = false;
 }
 
@@ -99,6 +100,15 @@ int gk_probe_take_outputs(gk_probe *probe)
     return *memory ? GK_OK : GK_FAILED;
 }
 
+gk_output_rows *gk_probe_rows(gk_probe *probe)
+{
+    if (probe->fresh_outputs || probe->method->outputs) return NULL;
+    probe->kept = NULL;
+    if (gk_probe_take_outputs(probe) != GK_OK) return NULL;
+    probe->rows = (gk_output_rows){.rows = probe->outputs, .row = probe->row};
+    return &probe->rows;
+}
+
 int gk_probe_outputs(gk_probe *probe)
 {
     if (probe->fresh_outputs) return GK_OK;
@@ -106,7 +116,7 @@ int gk_probe_outputs(gk_probe *probe)
     probe->kept = NULL;
     int code = method->outputs ? method->outputs(probe->model, &probe->kept) : GK_OK;
     if (code == GK_OK) code = gk_probe_take_outputs(probe);
-    if (code == GK_OK && !probe->kept)
+    if (code == GK_OK && !probe->kept && probe->rows.left != probe->n_cells)
         code = method->predict(probe->model, probe->cells, probe->n_cells, probe->outputs);
     probe->fresh_outputs = code == GK_OK;
     return code;
