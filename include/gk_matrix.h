@@ -35,6 +35,7 @@ int gk_effective_rank(const double *a, int n, double *out);
 double gk_effective_rank_of(const double *values, int n); /* from the eigenvalues */
 
 double gk_norm_sq(const double *a, size_t n);         /* sum of squares */
+void gk_add_to(double *restrict sum, const double *restrict a, size_t n); /* sum [n] += a [n] */
 double gk_trace(const double *a, int n);
 double gk_pearson(const double *a, const double *b, size_t n);
 void gk_drop_diagonal(double *a, int n);              /* sets the diagonal to 0 */

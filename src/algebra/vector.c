@@ -14,6 +14,12 @@ GK_HOT double gk_norm_sq(const double *a, size_t n)
     return sum;
 }
 
+GK_HOT void gk_add_to(double *restrict sum, const double *restrict a, size_t n)
+{
+#pragma omp simd
+    for (size_t i = 0; i < n; i++) sum[i] += a[i];
+}
+
 GK_HOT static double sum_of(const double *a, size_t n)
 {
     double sum = 0;

@@ -107,27 +107,6 @@ static int cosine_coefficients(gk_probe *probe, double *alpha)
     return GK_OK;
 }
 
-/* Squared norm of L over kept cells and classes, as it is and with each cell's mean over the kept classes removed. */
-static void output_norms(gk_probe *probe, double *raw, double *centred)
-{
-    const gk_group *g = &probe->group;
-    const size_t p = (size_t)probe->p;
-    const bool all = g->m == probe->p;
-    *raw = *centred = 0;
-    for (int r = 0; r < probe->n_cells; r++) {
-        if (g->sum_of[probe->cells[r]] < 0) continue;
-        const double *row = gk_probe_row(probe, r);
-        double sum = 0, squares = gk_norm_sq(row, p);
-        for (size_t c = 0; c < p; c++) sum += row[c];
-        if (!all) { /* class 0 has no logarithm */
-            sum -= row[0];
-            squares -= row[0] * row[0];
-        }
-        *raw += squares;
-        *centred += squares - sum * sum / g->m;
-    }
-}
-
 static const gk_metric_name key_names[] = {
     {"logit_fve", "1",
      "share of |L|^2, each cell's mean over the classes removed, explained by cos k(x+y-c) over the key frequencies"},
@@ -156,7 +135,8 @@ static int compute_key(gk_probe *probe, const gk_reference *reference, const gk_
 {
     const int m = probe->group.m;
     if (!reference || reference->n_key == 0 || m == 0) return GK_OK;
-    double *alpha = gk_probe_work(probe, 1, (size_t)m), raw, centred, explained = 0;
+    const gk_output_totals *totals = gk_probe_totals(probe);
+    double *alpha = totals ? gk_probe_work(probe, 1, (size_t)m) : NULL, explained = 0;
     int code = alpha ? cosine_coefficients(probe, alpha) : GK_FAILED;
     for (int i = 0; code == GK_OK && i < reference->n_key; i++) {
         const int k = reference->key[i];
@@ -165,9 +145,8 @@ static int compute_key(gk_probe *probe, const gk_reference *reference, const gk_
         code = gk_emit_indexed(sink, "cos_coefficient_k", k, alpha[k]);
     }
     if (code != GK_OK) return code;
-    output_norms(probe, &raw, &centred);
-    code = gk_emit(sink, "logit_fve", explained / centred);
-    if (code == GK_OK) code = gk_emit(sink, "logit_fve_raw", explained / raw);
+    code = gk_emit(sink, "logit_fve", explained / totals->centred);
+    if (code == GK_OK) code = gk_emit(sink, "logit_fve_raw", explained / totals->raw);
     return code == GK_OK && gk_probe_has_neurons(probe) ? emit_residual(probe, reference, sink) : code;
 }
 

@@ -202,7 +202,7 @@ static void take_train_rows(train_rows *t, gk_probe *probe, int from, int to)
         t->largest[at] = gk_exp_shifted(t->exponential + (size_t)at * p, row, t->p, t->temperature);
         t->margins += t->largest[at] - row[label] / t->temperature;
         t->squares += (double)p * gk_squared_error(row, t->p, 1, t->p, &label);
-        for (size_t c = 0; c < p; c++) errors[c] += row[c];
+        gk_add_to(errors, row, p);
         errors[label] -= 1;
     }
     for (int s = t->m; s > 0; s--) t->first[s] = t->first[s - 1]; /* each went on to where the next one begins */

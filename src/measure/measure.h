@@ -42,6 +42,18 @@ typedef struct probe_feature {
     double *values; /* [n] its eigenvalues where they fell out on the way, else NULL */
 } probe_feature;
 
+/* What is summed over the outputs. */
+typedef struct gk_output_totals {
+    double scale;        /* root mean square over cells and classes after each cell's mean over the classes is removed */
+    double raw, centred; /* |L|^2 over kept cells and classes, as it is and without each cell's mean over the kept classes */
+} gk_output_totals;
+
+/* L [n_train,p] of the train cells in the order of the split, as float32 or as double; borrowed. Both NULL: there is more. */
+typedef struct gk_train_rows {
+    const float *single;
+    const double *wide;
+} gk_train_rows;
+
 struct gk_probe {
     const gk_method *method;
     gk_model *model;
@@ -57,13 +69,15 @@ struct gk_probe {
     double *outputs;     /* L [n_cells,p], or NULL where the model keeps it: */
     gk_output_rows rows; /* outputs and row, lent to whoever scores the model */
     const float *kept;   /* [p,p*p] borrowed, class by class */
-    double *line;        /* [p] the row of it that was asked for last */
+    gk_train_rows train; /* or where there are its train cells' rows alone */
+    int32_t *train_row;  /* [n_cells] the place of a row among those, -1: it has none */
+    double *line;        /* [p] the row that was asked for last, where L is not [n_cells,p] */
     double *logit;       /* W_L [p,width] */
     double *sums;    /* S [m,p]: L summed over the kept cells of equal exponent sum */
     double *work[6]; /* families' own memory, by gk_probe_work */
     size_t work_size[6];
-    bool fresh_outputs, fresh_logit, looked; /* looked: sums and scale are those of the outputs */
-    double scale;
+    bool fresh_outputs, fresh_logit, looked; /* looked: sums and totals are those of the outputs */
+    gk_output_totals totals;
     probe_feature features[PROBE_FEATURES];
     int n_features;
 };
@@ -71,18 +85,20 @@ struct gk_probe {
 /* Makes sure of the outputs L [n_cells,p], rows in the order of probe->cells. */
 int gk_probe_outputs(gk_probe *probe);
 /* Row r of L, once that is known: [p], valid until the next call. A large L is read where the model keeps it and is never
- * there twice. */
+ * there twice. Families that need a reference ask for train cells only, of which alone a snapshot has the rows. */
 const double *gk_probe_row(gk_probe *probe, int r);
 /* Neurons whose effect on the outputs is a matrix W_L, over a group? */
 bool gk_probe_has_neurons(const gk_probe *probe);
 /* W_L [p,width], borrowed until the probe is renewed. NULL with an error line. */
 const double *gk_probe_neuron_logit(gk_probe *probe, int *width);
-/* Memory for L where the model does not keep it, or else for a row; and for W_L, NULL with an error line. */
-int gk_probe_take_outputs(gk_probe *probe);
+/* Memory for S, and for W_L (NULL with an error line). */
+int gk_probe_take_sums(gk_probe *probe);
 double *gk_probe_take_logit(gk_probe *probe);
 /* S [m,p]; the group must be defined. NULL with an error line. */
 const double *gk_probe_sums(gk_probe *probe);
-/* Root mean square over cells and classes of L after each cell's mean over the classes is removed. NaN on failure. */
+/* NULL with an error line. */
+const gk_output_totals *gk_probe_totals(gk_probe *probe);
+/* Their `scale`, NaN on failure. */
 double gk_probe_scale(gk_probe *probe);
 /* At least `count` doubles that live as long as the probe, uncleared; slot 0..5. Slots are shared by the families: what
  * a slot holds is gone when another family computes. NULL with an error line. */

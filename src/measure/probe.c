@@ -27,8 +27,9 @@ int gk_probe_new(gk_probe **out, const gk_method *method, gk_model *model, const
     probe->config = config;
     probe->p = split->task.p;
     probe->squared = trains_on_squared_error(config);
-    probe->row = gk_alloc(p * p + 2 * n, sizeof *probe->row);
-    if (!probe->row || gk_group_init(&probe->group, &split->task) != GK_OK) {
+    probe->row = gk_alloc(p * p + 3 * n, sizeof *probe->row);
+    probe->line = gk_alloc(p, sizeof *probe->line);
+    if (!probe->row || !probe->line || gk_group_init(&probe->group, &split->task) != GK_OK) {
         gk_probe_free(probe);
         return GK_FAILED;
     }
@@ -42,6 +43,9 @@ int gk_probe_new(gk_probe **out, const gk_method *method, gk_model *model, const
         probe->labels[probe->n_cells++] = split->task.labels[cell];
     }
     assert(probe->n_cells == split->task.n_pairs);
+    probe->train_row = probe->labels + n;
+    for (int r = 0; r < probe->n_cells; r++) probe->train_row[r] = -1;
+    for (int i = 0; i < split->n_train; i++) probe->train_row[probe->row[split->train[i]]] = i;
     *out = probe;
     return GK_OK;
 }
@@ -73,6 +77,7 @@ void gk_probe_renew(gk_probe *probe)
 {
     probe->fresh_outputs = probe->fresh_logit = probe->looked = false;
     probe->rows.left = 0;
+    probe->train = (gk_train_rows){NULL, NULL};
     for (int i = 0; i < probe->n_features; i++) probe->features[i].fresh = false;
 }
 
@@ -93,18 +98,18 @@ double *gk_probe_work(gk_probe *probe, int slot, size_t count)
     return probe->work[slot];
 }
 
-int gk_probe_take_outputs(gk_probe *probe)
+/* Memory for L where the model does not keep it. */
+static int take_outputs(gk_probe *probe)
 {
-    double **memory = probe->kept ? &probe->line : &probe->outputs;
-    if (!*memory) *memory = gk_alloc((probe->kept ? 1 : (size_t)probe->n_cells) * (size_t)probe->p, sizeof(double));
-    return *memory ? GK_OK : GK_FAILED;
+    if (!probe->kept && !probe->outputs) probe->outputs = gk_alloc((size_t)probe->n_cells * (size_t)probe->p, sizeof(double));
+    return probe->kept || probe->outputs ? GK_OK : GK_FAILED;
 }
 
 gk_output_rows *gk_probe_rows(gk_probe *probe)
 {
     if (probe->fresh_outputs || probe->method->outputs) return NULL;
     probe->kept = NULL;
-    if (gk_probe_take_outputs(probe) != GK_OK) return NULL;
+    if (take_outputs(probe) != GK_OK) return NULL;
     probe->rows = (gk_output_rows){.rows = probe->outputs, .row = probe->row};
     return &probe->rows;
 }
@@ -115,17 +120,30 @@ int gk_probe_outputs(gk_probe *probe)
     const gk_method *method = probe->method;
     probe->kept = NULL;
     int code = method->outputs ? method->outputs(probe->model, &probe->kept) : GK_OK;
-    if (code == GK_OK) code = gk_probe_take_outputs(probe);
+    if (code == GK_OK) code = take_outputs(probe);
     if (code == GK_OK && !probe->kept && probe->rows.left != probe->n_cells)
         code = method->predict(probe->model, probe->cells, probe->n_cells, probe->outputs);
     probe->fresh_outputs = code == GK_OK;
     return code;
 }
 
+GK_HOT static void widen(double *restrict out, const float *restrict x, size_t n)
+{
+#pragma omp simd
+    for (size_t i = 0; i < n; i++) out[i] = (double)x[i];
+}
+
 const double *gk_probe_row(gk_probe *probe, int r)
 {
     const size_t p = (size_t)probe->p;
     assert(probe->fresh_outputs);
+    if (probe->train.single || probe->train.wide) {
+        const int32_t at = probe->train_row[r];
+        assert(at >= 0);
+        if (probe->train.wide) return probe->train.wide + (size_t)at * p;
+        widen(probe->line, probe->train.single + (size_t)at * p, p);
+        return probe->line;
+    }
     if (!probe->kept) return probe->outputs + (size_t)r * p;
     const float *from = probe->kept + probe->cells[r];
     for (size_t c = 0; c < p; c++) probe->line[c] = (double)from[c * p * p];
@@ -154,39 +172,48 @@ const double *gk_probe_neuron_logit(gk_probe *probe, int *width)
     return logit;
 }
 
-GK_HOT static void add_row(double *restrict into, const double *restrict row, int n)
-{
-#pragma omp simd
-    for (int c = 0; c < n; c++) into[c] += row[c];
-}
-
-GK_HOT static double centred_sum_sq(const double *row, int n)
+/* The sum of squares of row [n] less its mean, which goes to *mean. */
+GK_HOT static double centred_sum_sq(const double *row, int n, double *mean)
 {
     double sum = 0, squares = 0;
 #pragma omp simd reduction(+ : sum)
     for (int c = 0; c < n; c++) sum += row[c];
-    const double mean = sum / n;
+    const double middle = *mean = sum / n;
 #pragma omp simd reduction(+ : squares)
-    for (int c = 0; c < n; c++) squares += (row[c] - mean) * (row[c] - mean);
+    for (int c = 0; c < n; c++) squares += (row[c] - middle) * (row[c] - middle);
     return squares;
 }
 
-/* Sums and scale in one pass over the rows, which cost more to fetch than to sum where they lie class by class. */
+int gk_probe_take_sums(gk_probe *probe)
+{
+    const size_t size = (size_t)probe->group.m * (size_t)probe->p;
+    if (!probe->sums && size > 0) probe->sums = gk_alloc(size, sizeof(double));
+    return probe->sums || size == 0 ? GK_OK : GK_FAILED;
+}
+
+/* All that is summed over the outputs in one pass over their rows, which cost more to fetch than to sum where they lie class
+ * by class. */
 static int look(gk_probe *probe)
 {
     const gk_group *g = &probe->group;
-    const size_t p = (size_t)probe->p, size = (size_t)g->m * p;
-    if (gk_probe_outputs(probe) != GK_OK) return GK_FAILED;
-    if (!probe->sums && size > 0 && !(probe->sums = gk_alloc(size, sizeof(double)))) return GK_FAILED;
-    if (size > 0) memset(probe->sums, 0, size * sizeof(double));
-    double squares = 0;
+    const int p = probe->p, left_out = p - g->m; /* 1: class 0 has no logarithm */
+    if (probe->looked) return GK_OK;
+    if (gk_probe_outputs(probe) != GK_OK || gk_probe_take_sums(probe) != GK_OK) return GK_FAILED;
+    if (g->m > 0) memset(probe->sums, 0, (size_t)g->m * (size_t)p * sizeof(double));
+    double squares = 0, mean;
+    gk_output_totals totals = {0};
     for (int r = 0; r < probe->n_cells; r++) {
-        const int32_t s = size > 0 ? g->sum_of[probe->cells[r]] : -1;
-        const double *row = gk_probe_row(probe, r);
-        if (s >= 0) add_row(probe->sums + (size_t)s * p, row, probe->p);
-        squares += centred_sum_sq(row, probe->p);
+        const int32_t s = g->m > 0 ? g->sum_of[probe->cells[r]] : -1;
+        const double *row = gk_probe_row(probe, r), about_mean = centred_sum_sq(row, p, &mean);
+        squares += about_mean;
+        if (s < 0) continue;
+        gk_add_to(probe->sums + (size_t)s * (size_t)p, row, (size_t)p);
+        const double centred = left_out ? centred_sum_sq(row + left_out, g->m, &mean) : about_mean;
+        totals.centred += centred;
+        totals.raw += centred + g->m * mean * mean;
     }
-    probe->scale = sqrt(squares / ((double)probe->n_cells * probe->p));
+    totals.scale = sqrt(squares / ((double)probe->n_cells * p));
+    probe->totals = totals;
     probe->looked = true;
     return GK_OK;
 }
@@ -194,12 +221,17 @@ static int look(gk_probe *probe)
 const double *gk_probe_sums(gk_probe *probe)
 {
     assert(probe->group.m > 0);
-    return probe->looked || look(probe) == GK_OK ? probe->sums : NULL;
+    return look(probe) == GK_OK ? probe->sums : NULL;
+}
+
+const gk_output_totals *gk_probe_totals(gk_probe *probe)
+{
+    return look(probe) == GK_OK ? &probe->totals : NULL;
 }
 
 double gk_probe_scale(gk_probe *probe)
 {
-    return probe->looked || look(probe) == GK_OK ? probe->scale : NAN;
+    return look(probe) == GK_OK ? probe->totals.scale : NAN;
 }
 
 bool gk_probe_has_feature(const gk_probe *probe, const char *kind)

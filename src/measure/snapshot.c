@@ -14,8 +14,11 @@ typedef struct numbers {
 
 struct gk_snapshot {
     size_t size;        /* bytes of all that follows */
-    numbers outputs;    /* L [n_cells,p], or [p,p p] class by class */
-    bool by_class;      /* that is how the model kept it */
+    int rows;           /* of the train cells */
+    float *single;      /* L [rows,p] of these, or where that loses something */
+    double *wide;       /* the same */
+    double *sums;       /* S [m,p] */
+    gk_output_totals totals;
     numbers logit;      /* W_L [p,width] */
     double *structural; /* [n,n] */
     int n;
@@ -65,15 +68,48 @@ static void unpack(double *out, const numbers *from)
     else memcpy(out, from->data, from->n * sizeof *out);
 }
 
+/* The rows of the train cells in float32. *lost: that is not what they are. */
+static int take_single(gk_snapshot *s, gk_probe *probe, bool *lost)
+{
+    const size_t p = (size_t)probe->p, size = (size_t)s->rows * p;
+    *lost = false;
+    if (!(s->single = gk_alloc(size, sizeof *s->single))) return GK_FAILED;
+    for (int i = 0; i < s->rows && !*lost; i++) {
+        const double *row = gk_probe_row(probe, probe->row[probe->split->train[i]]);
+        *lost = !narrows(row, p);
+        narrow(s->single + (size_t)i * p, row, p);
+    }
+    s->size += size * sizeof *s->single;
+    return GK_OK;
+}
+
+static int take_wide(gk_snapshot *s, gk_probe *probe)
+{
+    const size_t p = (size_t)probe->p, size = (size_t)s->rows * p;
+    free(s->single);
+    s->single = NULL;
+    s->size -= size * sizeof *s->single;
+    if (!(s->wide = gk_alloc(size, sizeof *s->wide))) return GK_FAILED;
+    for (int i = 0; i < s->rows; i++)
+        memcpy(s->wide + (size_t)i * p, gk_probe_row(probe, probe->row[probe->split->train[i]]), p * sizeof *s->wide);
+    s->size += size * sizeof *s->wide;
+    return GK_OK;
+}
+
 static int take_outputs(gk_snapshot *s, gk_probe *probe)
 {
-    const size_t p = (size_t)probe->p;
-    int code = gk_probe_outputs(probe);
-    if (code != GK_OK) return code;
-    s->by_class = probe->kept != NULL;
-    if (!s->by_class) return pack(s, &s->outputs, probe->outputs, (size_t)probe->n_cells * p);
-    s->outputs = (numbers){.single = true, .n = p * p * p};
-    return copy(s, &s->outputs.data, probe->kept, p * p * p * sizeof *probe->kept);
+    const gk_output_totals *totals = gk_probe_totals(probe);
+    if (!totals) return GK_FAILED;
+    bool lost;
+    s->totals = *totals;
+    s->rows = probe->split->n_train;
+    int code = take_single(s, probe, &lost);
+    if (code == GK_OK && lost) code = take_wide(s, probe);
+    if (code != GK_OK || probe->group.m == 0) return code;
+    void *sums = NULL;
+    code = copy(s, &sums, probe->sums, (size_t)probe->group.m * (size_t)probe->p * sizeof(double));
+    s->sums = sums;
+    return code;
 }
 
 static int take_weights(gk_snapshot *s, gk_probe *probe)
@@ -96,7 +132,7 @@ static int take_weights(gk_snapshot *s, gk_probe *probe)
 static size_t largest(const gk_probe *probe)
 {
     const size_t p = (size_t)probe->p, width = gk_probe_has_neurons(probe) ? (size_t)probe->method->width(probe->model) : 0;
-    return (p * p * p + p * width + 4 * p * p) * sizeof(double);
+    return ((size_t)probe->split->n_train * p + p * width + 5 * p * p) * sizeof(double);
 }
 
 int gk_probe_snapshot(gk_probe *probe, size_t room, gk_snapshot **out)
@@ -119,11 +155,11 @@ size_t gk_snapshot_size(const gk_snapshot *s)
 int gk_probe_recall(gk_probe *probe, const gk_snapshot *s)
 {
     gk_probe_renew(probe);
-    probe->kept = s->by_class ? s->outputs.data : NULL;
-    int code = gk_probe_take_outputs(probe);
-    if (code != GK_OK) return code;
-    if (!s->by_class) unpack(probe->outputs, &s->outputs);
-    probe->fresh_outputs = true;
+    if (gk_probe_take_sums(probe) != GK_OK) return GK_FAILED;
+    probe->train = (gk_train_rows){s->single, s->wide};
+    if (s->sums) memcpy(probe->sums, s->sums, (size_t)probe->group.m * (size_t)probe->p * sizeof *s->sums);
+    probe->totals = s->totals;
+    probe->fresh_outputs = probe->looked = true;
     if (s->logit.data) {
         double *logit = gk_probe_take_logit(probe);
         if (!logit) return GK_FAILED;
@@ -136,7 +172,9 @@ int gk_probe_recall(gk_probe *probe, const gk_snapshot *s)
 void gk_snapshot_free(gk_snapshot *s)
 {
     if (!s) return;
-    free(s->outputs.data);
+    free(s->single);
+    free(s->wide);
+    free(s->sums);
     free(s->logit.data);
     free(s->structural);
     free(s);
