@@ -256,23 +256,30 @@ static const double *table_of(projections *q, int set)
     return q->single;
 }
 
-/* The sum of log t->total over the cells. Where a total underflows, the cell's row is done the long way, and what the
- * others have beside their total is taken off. */
-static double sum_of_logs(const train_rows *t, gk_probe *probe, projections *q, int set, int column)
+/* Smaller totals have lost too much; and one logarithm of a product is that of many cells, as long as it stays in range. */
+static const double LEAST_TOTAL = 1e-30, LEAST_PRODUCT = 1e-200, MOST_PRODUCT = 1e200;
+
+/* product [sets] *= total [sets] where that is not too small. Is every product still in range? */
+GK_HOT static bool multiply(double *restrict product, const double *restrict total, int sets)
+{
+    int out = 0;
+#pragma omp simd reduction(| : out)
+    for (int i = 0; i < sets; i++) {
+        product[i] *= total[i] > LEAST_TOTAL ? total[i] : 1;
+        out |= product[i] < LEAST_PRODUCT || product[i] > MOST_PRODUCT;
+    }
+    return !out;
+}
+
+/* The cells whose total underflows, the long way; what the others have beside their total is taken off. */
+static double sum_of_long_logs(const train_rows *t, gk_probe *probe, projections *q, int set, int column)
 {
     const size_t p = (size_t)t->p;
     const double *table = NULL;
-    double sum = 0, product = 1, left[CLASSES_MAX];
+    double sum = 0, left[CLASSES_MAX];
     for (size_t s = 0; s < (size_t)t->m; s++)
         for (int32_t i = t->first[s]; i < t->first[s + 1]; i++) {
-            const double total = t->total[(size_t)i * SETS + (size_t)column];
-            if (total > 1e-30) { /* one logarithm of a product is that of many cells */
-                product *= total;
-                if (product > 1e-200 && product < 1e200) continue;
-                sum += log(product);
-                product = 1;
-                continue;
-            }
+            if (t->total[(size_t)i * SETS + (size_t)column] > LEAST_TOTAL) continue;
             if (!table) table = table_of(q, set);
             const double *row = gk_probe_row(probe, t->cell[i]);
             for (size_t c = 0; c < p; c++) left[c] = -table[s * p + c];
@@ -280,7 +287,26 @@ static double sum_of_logs(const train_rows *t, gk_probe *probe, projections *q, 
             for (size_t c = 0; c < p; c++) left[c] = (row[c] - table[s * p + c]) / t->temperature;
             sum += gk_log_sum_exp(left, t->p) - t->largest[i] - smallest;
         }
-    return sum + log(product);
+    return sum;
+}
+
+/* Adds the sums of log t->total over the cells. */
+static void add_logs(const train_rows *t, gk_probe *probe, projections *q, int from, int sets, excluded_sums *out)
+{
+    double product[SETS];
+    bool small[SETS] = {false};
+    for (int k = 0; k < sets; k++) product[k] = 1;
+    for (int i = 0; i < t->n; i++) {
+        const double *total = t->total + (size_t)i * SETS;
+        for (int k = 0; k < sets; k++) small[k] |= !(total[k] > LEAST_TOTAL);
+        if (multiply(product, total, sets) && i + 1 < t->n) continue;
+        for (int k = 0; k < sets; k++) {
+            out->loss[from + k] += log(product[k]);
+            product[k] = 1;
+        }
+    }
+    for (int k = 0; k < sets; k++)
+        if (small[k]) out->loss[from + k] += sum_of_long_logs(t, probe, q, from + k, k);
 }
 
 /* Adds the sums over the train rows for some sets of frequencies. With T the table, the cross entropy of L - T is
@@ -308,7 +334,7 @@ static void add_excluded(train_rows *t, gk_probe *probe, projections *q, int fro
         gk_gemm(false, true, t->first[s + 1] - t->first[s], sets, t->p, 1, t->exponential + first * p, t->p,
                 q->inverse + s * SETS * p, t->p, 0, t->total + first * SETS, SETS);
     }
-    for (int i = 0; i < sets; i++) out->loss[from + i] += sum_of_logs(t, probe, q, from + i, i);
+    add_logs(t, probe, q, from, sets, out);
 }
 
 /* Block by block, so that no second copy of L is ever whole. */
