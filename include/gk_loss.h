@@ -6,9 +6,13 @@
 
 /* log sum exp of x [n], shifted by the largest; double throughout (a float one causes loss spikes, Nanda et al.). */
 double gk_log_sum_exp(const double *x, int n);
-/* out [n] = exp((x - largest) / scale), scale > 0, at least 3e-308; returns largest / scale. out may be x. */
-double gk_exp_shifted(double *out, const double *x, int n, double scale);
-/* Mean over rows of logsumexp(row / scale) - row[label] / scale; outputs [rows, classes] with row length ld. */
+/* Each of `count` rows [n] becomes exp((row - its largest) / scale), scale > 0, at least 3e-308; largest [count] gets those,
+ * divided by scale. A few rows at once take less time than one by one. */
+void gk_exp_shifted(double *const *rows, double *largest, int count, int n, double scale);
+/* losses [rows] = logsumexp(row / scale) - row[label] / scale; outputs [rows, classes] with row length ld. */
+void gk_cross_entropies(double *losses, const double *outputs, int ld, int rows, int classes, double scale,
+                        const int32_t *labels);
+/* Their mean. */
 double gk_cross_entropy(const double *outputs, int ld, int rows, int classes, double scale, const int32_t *labels);
 /* Mean over rows and classes of (output - onehot)^2. */
 double gk_squared_error(const double *outputs, int ld, int rows, int classes, const int32_t *labels);

@@ -31,7 +31,8 @@ mlp_fast *mlp_fast_take(gk_pool *pool, const gk_model *m)
     for (int t = 0; t < m->n.threads; t++) {
         mlp_part k = {0};
         k.a_t = gk_pool_take(pool, chunk, one);
-        k.out = gk_pool_take(pool, p * MLP_CHUNK, one);
+        k.out = gk_pool_take(pool, (size_t)round_up(m->n.p, VEC) * MLP_CHUNK, one);
+        k.rows = gk_pool_take(pool, VEC * (size_t)round_up(m->n.p, VEC), one);
         k.da = gk_pool_take(pool, chunk, one);
         k.z = gk_pool_take(pool, chunk, one);
         k.dw2 = gk_pool_take(pool, p * MLP_HIDDEN, one);
@@ -263,10 +264,10 @@ void mlp_fast_gradient(gk_model *m, const int32_t *cells, int n, double *loss)
 /* Leaves the outputs of the chunk in work, the first of which is cell number `from` of the call. */
 static void leave_chunk(const mlp_part *k, const gk_output_rows *rows, const int32_t *cells, int from, int p)
 {
-    const ptrdiff_t ld = k->chunk.columns;
-    for (ptrdiff_t i = 0; i < k->chunk.n; i++) {
-        double *row = net_place(rows, cells, from + i, p);
-        for (ptrdiff_t c = 0; c < p; c++) row[c] = (double)k->out[c * ld + i];
+    const int ld = round_up(p, VEC);
+    for (int i = 0; i < k->chunk.n; i += VEC) {
+        vec_transpose_all(k->rows, ld, k->out + i, k->chunk.columns, ld, VEC);
+        net_leave(rows, cells, from + i, net_rows(k->chunk.n, i, VEC), k->rows, ld, p);
     }
 }
 

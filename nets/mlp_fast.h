@@ -22,7 +22,8 @@ typedef struct mlp_chunk {
 
 typedef struct mlp_part { /* one thread's */
     real *a_t;            /* [MLP_HIDDEN, columns] */
-    real *out;            /* [p, columns] this thread's blocks' part of the outputs */
+    real *out;            /* [p, columns] this thread's blocks' part of the outputs; room for p rounded up to a vector */
+    real *rows;           /* [VEC, p rounded up] the same of some examples, by examples */
     real *da;             /* [MLP_CHUNK, MLP_HIDDEN] */
     real *z;              /* the same, for scores */
     real *dw2;            /* [p, MLP_HIDDEN] */

@@ -36,55 +36,93 @@ static inline double exp_nonpositive(double x)
     return series * scale.real;
 }
 
-/* log sum exp of x / scale, less its largest entry; the largest of x goes to *largest. log1p over the others keeps full
- * relative precision for the losses near 0 that a generalising network reaches (1e-7 and below). NaN anywhere gives
- * NaN. */
-GK_HOT static double log_rest(const double *x, int n, double scale, double *largest)
+/* Rows that go through a loop together: the largest of the next is looked for while the terms of the last are summed. */
+enum { ROWS = 8 };
+
+/* log sum exp of the rows of x [rows, n] / scale, rows <= ROWS, less their largest entries, which go to largest [rows]. log1p
+ * over the others keeps full relative precision for the losses near 0 that a generalising network reaches (1e-7 and below).
+ * NaN anywhere gives NaN. */
+GK_HOT static void log_rests(double *rest, double *largest, const double *x, size_t ld, int rows, int n, double scale)
 {
     const double inverse = 1 / scale;
-    double top = -INFINITY, others = 0, ties = 0;
+    for (int r = 0; r < rows; r++) {
+        const double *row = x + (size_t)r * ld;
+        double top = -INFINITY;
 #pragma omp simd reduction(max : top)
-    for (int i = 0; i < n; i++) top = x[i] > top ? x[i] : top;
-    *largest = top;
-    if (isinf(top)) { /* infinite entries, or nothing but NaN */
-        for (int i = 0; i < n; i++) others += isnan(x[i]) ? x[i] : 0;
-        return others;
+        for (int i = 0; i < n; i++) top = row[i] > top ? row[i] : top;
+        largest[r] = top;
     }
+    for (int r = 0; r < rows; r++) {
+        const double *row = x + (size_t)r * ld, top = largest[r];
+        double others = 0, ties = 0;
 #pragma omp simd reduction(+ : others, ties)
-    for (int i = 0; i < n; i++) {
-        double tie = x[i] == top;
-        ties += tie;
-        others += exp_nonpositive((x[i] - top) * inverse) - tie; /* exactly 0 at the top */
+        for (int i = 0; i < n; i++) {
+            double tie = row[i] == top;
+            ties += tie;
+            others += exp_nonpositive((row[i] - top) * inverse) - tie; /* exactly 0 at the top */
+        }
+        rest[r] = others + (ties - 1);
     }
-    return log1p(others + (ties - 1));
+    for (int r = 0; r < rows; r++) {
+        if (isinf(largest[r])) { /* infinite entries, or nothing but NaN */
+            rest[r] = 0;
+            for (int i = 0; i < n; i++) rest[r] += isnan(x[(size_t)r * ld + (size_t)i]) ? x[(size_t)r * ld + (size_t)i] : 0;
+        } else { /* libm's log1p takes three times as long as its log */
+            rest[r] = rest[r] > 1 ? log(1 + rest[r]) : log1p(rest[r]);
+        }
+    }
 }
 
 double gk_log_sum_exp(const double *x, int n)
 {
-    double largest, rest = log_rest(x, n, 1, &largest);
+    double largest, rest;
+    log_rests(&rest, &largest, x, (size_t)n, 1, n, 1);
     return largest + rest;
 }
 
-GK_HOT double gk_exp_shifted(double *out, const double *x, int n, double scale)
+GK_HOT void gk_exp_shifted(double *const *rows, double *largest, int count, int n, double scale)
 {
     const double inverse = 1 / scale;
-    double largest = -INFINITY;
-#pragma omp simd reduction(max : largest)
-    for (int i = 0; i < n; i++) largest = x[i] > largest ? x[i] : largest;
+    for (int r = 0; r < count; r++) {
+        const double *row = rows[r];
+        double top = -INFINITY;
+#pragma omp simd reduction(max : top)
+        for (int i = 0; i < n; i++) top = row[i] > top ? row[i] : top;
+        largest[r] = top;
+    }
+    for (int r = 0; r < count; r++) {
+        double *restrict row = rows[r];
+        const double top = largest[r];
 #pragma omp simd
-    for (int i = 0; i < n; i++) out[i] = exp_nonpositive((x[i] - largest) * inverse);
-    return largest / scale;
+        for (int i = 0; i < n; i++) row[i] = exp_nonpositive((row[i] - top) * inverse);
+        largest[r] = top / scale;
+    }
+}
+
+void gk_cross_entropies(double *losses, const double *outputs, int ld, int rows, int classes, double scale,
+                        const int32_t *labels)
+{
+    assert(rows >= 0 && classes > 0 && ld >= classes);
+    double largest[ROWS];
+    for (int from = 0; from < rows; from += ROWS) {
+        const int here = rows - from < ROWS ? rows - from : ROWS;
+        const double *block = outputs + (size_t)from * (size_t)ld;
+        log_rests(losses + from, largest, block, (size_t)ld, here, classes, scale);
+        for (int r = 0; r < here; r++) {
+            const int32_t label = labels[from + r];
+            assert(0 <= label && label < classes);
+            losses[from + r] += (largest[r] - block[(size_t)r * (size_t)ld + (size_t)label]) / scale;
+        }
+    }
 }
 
 double gk_cross_entropy(const double *outputs, int ld, int rows, int classes, double scale, const int32_t *labels)
 {
-    assert(rows >= 0 && classes > 0 && ld >= classes);
-    double sum = 0;
-    for (int r = 0; r < rows; r++) {
-        assert(0 <= labels[r] && labels[r] < classes);
-        const double *row = outputs + (size_t)r * (size_t)ld;
-        double largest, rest = log_rest(row, classes, scale, &largest);
-        sum += (largest - row[labels[r]]) / scale + rest;
+    double sum = 0, losses[ROWS];
+    for (int from = 0; from < rows; from += ROWS) {
+        const int here = rows - from < ROWS ? rows - from : ROWS;
+        gk_cross_entropies(losses, outputs + (size_t)from * (size_t)ld, ld, here, classes, scale, labels + from);
+        for (int r = 0; r < here; r++) sum += losses[r];
     }
     return sum / rows;
 }

@@ -45,15 +45,12 @@ static int compute_full(gk_probe *probe, const gk_reference *reference, const gk
     int code = gk_probe_outputs(probe);
     if (code != GK_OK) return code;
     const double scale = gk_probe_scale(probe), temperature = gk_probe_temperature(probe);
-    double sum[2] = {0, 0}, mse = 0; /* train, test */
-    for (int part = 0; part < 2; part++) {
-        const int32_t *cells = part ? split->test : split->train;
-        for (int i = 0; i < (part ? split->n_test : split->n_train); i++) {
-            const int32_t r = probe->row[cells[i]];
-            const double *row = gk_probe_row(probe, r);
-            sum[part] += cross_entropy_of(row, probe->p, temperature, probe->labels[r]);
-            if (probe->squared) mse += gk_squared_error(row, probe->p, 1, probe->p, &probe->labels[r]);
-        }
+    double sum[2] = {0, 0}, mse = 0, losses[PROBE_ROWS]; /* train, test */
+    for (int r = 0, count; r < probe->n_cells; r += count) {
+        const double *rows = gk_probe_rows_from(probe, r, &count);
+        gk_cross_entropies(losses, rows, probe->p, count, probe->p, temperature, probe->labels + r);
+        for (int i = 0; i < count; i++) sum[probe->train_row[r + i] < 0] += losses[i];
+        if (probe->squared) mse += count * gk_squared_error(rows, probe->p, count, probe->p, probe->labels + r);
     }
     code = gk_emit(sink, "output_scale", scale);
     if (code == GK_OK) code = gk_emit(sink, "full_loss", (sum[0] + sum[1]) / probe->n_cells);
@@ -192,18 +189,27 @@ static void take_train_rows(train_rows *t, gk_probe *probe, int from, int to)
     count_train_rows(t, probe, from, to);
     t->margins = t->squares = 0;
     memset(t->errors, 0, (size_t)t->m * p * sizeof *t->errors);
+    double *rows[PROBE_ROWS], largest[PROBE_ROWS];
+    int32_t place[PROBE_ROWS];
+    int waiting = 0; /* rows that are not exponentials yet */
     for (int i = from; i < to; i++) { /* in the order of the outputs, which may lie class by class */
         const int32_t cell = probe->split->train[i], r = probe->row[cell], s = probe->group.sum_of[cell];
-        if (s < 0) continue;
-        const double *row = gk_probe_row(probe, r);
-        const int32_t at = t->first[s]++, label = probe->labels[r];
-        double *errors = t->errors + (size_t)s * p;
-        t->cell[at] = r;
-        t->largest[at] = gk_exp_shifted(t->exponential + (size_t)at * p, row, t->p, t->temperature);
-        t->margins += t->largest[at] - row[label] / t->temperature;
-        t->squares += (double)p * gk_squared_error(row, t->p, 1, t->p, &label);
-        gk_add_to(errors, row, p);
-        errors[label] -= 1;
+        if (s >= 0) {
+            const double *row = gk_probe_row(probe, r);
+            const int32_t at = t->first[s]++, label = probe->labels[r];
+            double *errors = t->errors + (size_t)s * p;
+            t->cell[at] = r;
+            t->margins -= row[label] / t->temperature;
+            t->squares += (double)p * gk_squared_error(row, t->p, 1, t->p, &label);
+            gk_add_to(errors, row, p);
+            errors[label] -= 1;
+            place[waiting] = at;
+            rows[waiting++] = memcpy(t->exponential + (size_t)at * p, row, p * sizeof *row);
+        }
+        if (waiting < PROBE_ROWS && i + 1 < to) continue;
+        gk_exp_shifted(rows, largest, waiting, t->p, t->temperature);
+        for (int k = 0; k < waiting; k++) t->margins += t->largest[place[k]] = largest[k];
+        waiting = 0;
     }
     for (int s = t->m; s > 0; s--) t->first[s] = t->first[s - 1]; /* each went on to where the next one begins */
     t->first[0] = 0;
@@ -283,7 +289,8 @@ static double sum_of_long_logs(const train_rows *t, gk_probe *probe, projections
             if (!table) table = table_of(q, set);
             const double *row = gk_probe_row(probe, t->cell[i]);
             for (size_t c = 0; c < p; c++) left[c] = -table[s * p + c];
-            const double smallest = gk_exp_shifted(left, left, t->p, t->temperature);
+            double smallest;
+            gk_exp_shifted(&(double *){left}, &smallest, 1, t->p, t->temperature);
             for (size_t c = 0; c < p; c++) left[c] = (row[c] - table[s * p + c]) / t->temperature;
             sum += gk_log_sum_exp(left, t->p) - t->largest[i] - smallest;
         }
@@ -318,13 +325,16 @@ static void add_excluded(train_rows *t, gk_probe *probe, projections *q, int fro
     const size_t p = (size_t)t->p;
     for (int i = 0; i < sets; i++) {
         const double *table = table_of(q, from + i);
-        double of_tables = 0;
-        for (size_t s = 0; s < (size_t)t->m; s++) {
-            double *row = q->inverse + (s * SETS + (size_t)i) * p;
-            for (size_t c = 0; c < p; c++) row[c] = -table[s * p + c];
-            const double smallest = gk_exp_shifted(row, row, t->p, t->temperature);
-            const double at_label = table[s * p + (size_t)q->g->class_of[s]] / t->temperature;
-            of_tables += (t->first[s + 1] - t->first[s]) * (smallest + at_label);
+        double of_tables = 0, *rows[PROBE_ROWS], smallest[PROBE_ROWS];
+        for (int s = 0, waiting = 0; s < t->m; s++) {
+            double *row = rows[waiting++] = q->inverse + ((size_t)s * SETS + (size_t)i) * p;
+            for (size_t c = 0; c < p; c++) row[c] = -table[(size_t)s * p + c];
+            of_tables -= (t->first[s + 1] - t->first[s]) * (row[q->g->class_of[s]] / t->temperature);
+            if (waiting < PROBE_ROWS && s + 1 < t->m) continue;
+            gk_exp_shifted(rows, smallest, waiting, t->p, t->temperature);
+            for (int k = 0, first = s + 1 - waiting; k < waiting; k++)
+                of_tables += (t->first[first + k + 1] - t->first[first + k]) * smallest[k];
+            waiting = 0;
         }
         out->loss[from + i] += t->margins + of_tables;
         if (probe->squared) out->squares[from + i] += excluded_squares(t, table);

@@ -31,7 +31,10 @@ static inline size_t gk_group_row(int k)
     return (size_t)(2 * k - 1);
 }
 
-enum { PROBE_FEATURES = 16 };
+enum {
+    PROBE_FEATURES = 16,
+    PROBE_ROWS = 8 /* rows of the outputs that are worked on at once */
+};
 
 typedef struct probe_feature {
     char kind[32];
@@ -71,7 +74,7 @@ struct gk_probe {
     const float *kept;   /* [p,p*p] borrowed, class by class */
     gk_train_rows train; /* or where there are its train cells' rows alone */
     int32_t *train_row;  /* [n_cells] the place of a row among those, -1: it has none */
-    double *line;        /* [p] the row that was asked for last, where L is not [n_cells,p] */
+    double *line;        /* [PROBE_ROWS,p] the rows that were asked for last, where L is not [n_cells,p] */
     double *logit;       /* W_L [p,width] */
     double *sums;    /* S [m,p]: L summed over the kept cells of equal exponent sum */
     double *work[6]; /* families' own memory, by gk_probe_work */
@@ -87,6 +90,8 @@ int gk_probe_outputs(gk_probe *probe);
 /* Row r of L, once that is known: [p], valid until the next call. A large L is read where the model keeps it and is never
  * there twice. Families that need a reference ask for train cells only, of which alone a snapshot has the rows. */
 const double *gk_probe_row(gk_probe *probe, int r);
+/* Rows r..r+count-1 of it, at most PROBE_ROWS; not of a snapshot. */
+const double *gk_probe_rows_from(gk_probe *probe, int r, int *count);
 /* Neurons whose effect on the outputs is a matrix W_L, over a group? */
 bool gk_probe_has_neurons(const gk_probe *probe);
 /* W_L [p,width], borrowed until the probe is renewed. NULL with an error line. */

@@ -28,7 +28,7 @@ int gk_probe_new(gk_probe **out, const gk_method *method, gk_model *model, const
     probe->p = split->task.p;
     probe->squared = trains_on_squared_error(config);
     probe->row = gk_alloc(p * p + 3 * n, sizeof *probe->row);
-    probe->line = gk_alloc(p, sizeof *probe->line);
+    probe->line = gk_alloc(PROBE_ROWS * p, sizeof *probe->line);
     if (!probe->row || !probe->line || gk_group_init(&probe->group, &split->task) != GK_OK) {
         gk_probe_free(probe);
         return GK_FAILED;
@@ -150,6 +150,19 @@ const double *gk_probe_row(gk_probe *probe, int r)
     return probe->line;
 }
 
+const double *gk_probe_rows_from(gk_probe *probe, int r, int *count)
+{
+    const size_t p = (size_t)probe->p;
+    *count = probe->n_cells - r < PROBE_ROWS ? probe->n_cells - r : PROBE_ROWS;
+    assert(probe->fresh_outputs && !probe->train.single && !probe->train.wide);
+    if (!probe->kept) return probe->outputs + (size_t)r * p;
+    for (size_t c = 0; c < p; c++) {
+        const float *from = probe->kept + c * p * p;
+        for (int i = 0; i < *count; i++) probe->line[(size_t)i * p + c] = (double)from[probe->cells[r + i]];
+    }
+    return probe->line;
+}
+
 bool gk_probe_has_neurons(const gk_probe *probe)
 {
     return probe->group.m > 0 && probe->method->width && probe->method->neuron_logit;
@@ -201,10 +214,15 @@ static int look(gk_probe *probe)
     if (gk_probe_outputs(probe) != GK_OK || gk_probe_take_sums(probe) != GK_OK) return GK_FAILED;
     if (g->m > 0) memset(probe->sums, 0, (size_t)g->m * (size_t)p * sizeof(double));
     double squares = 0, mean;
+    const double *rows = NULL;
     gk_output_totals totals = {0};
-    for (int r = 0; r < probe->n_cells; r++) {
+    for (int r = 0, next = 0, count = 0; r < probe->n_cells; r++) {
+        if (r == next) {
+            rows = gk_probe_rows_from(probe, r, &count);
+            next += count;
+        }
         const int32_t s = g->m > 0 ? g->sum_of[probe->cells[r]] : -1;
-        const double *row = gk_probe_row(probe, r), about_mean = centred_sum_sq(row, p, &mean);
+        const double *row = rows + (size_t)(count - (next - r)) * (size_t)p, about_mean = centred_sum_sq(row, p, &mean);
         squares += about_mean;
         if (s < 0) continue;
         gk_add_to(probe->sums + (size_t)s * (size_t)p, row, (size_t)p);
