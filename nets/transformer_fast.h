@@ -13,11 +13,16 @@
 #include "transformer.h"
 
 enum {
-    TF_STRIP = 48, /* pairs of a strip, whose panel stays in the first-level cache: a multiple of VEC and of the rows of the
-                      register tiles */
-    TF_ROWS = 2 * TF_STRIP, /* a tile's pairs are a multiple of it, and it one of AMX's inner dimension */
-#ifdef GK_ISA_amx
-    TF_PAIRS = 2 * TF_ROWS, /* pairs of a tile, at most */
+    TF_ROWS = 96, /* a tile's pairs are a multiple of it, and it one of the strip and of AMX's inner dimension */
+/* TF_STRIP: pairs of a strip, whose panel stays in the first-level cache: a multiple of VEC and of the rows of the register
+ * tiles. TF_PAIRS: pairs of a tile, at most. Where there is AVX-512 the caches hold twice as many. */
+#ifdef GK_ISA_v4
+    TF_STRIP = TF_ROWS,
+#else
+    TF_STRIP = TF_ROWS / 2,
+#endif
+#if defined GK_ISA_amx || defined GK_ISA_v4
+    TF_PAIRS = 2 * TF_ROWS,
 #else
     TF_PAIRS = TF_ROWS,
 #endif
