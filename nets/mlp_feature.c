@@ -44,64 +44,102 @@ static int slope_moments(gk_model *m, double *second)
     return GK_OK;
 }
 
-/* The same for s = square, s'_i = 2 W1 X_i: second = 4 W1 C W1^T with C [2p, 2p] the second moments of the pairs. */
-static int square_moments(gk_model *m, const double *w1, double *second)
+/* The same for s = square, s'_i = 2 W1 X_i: second = half W1^T with half [width, 2p] = 4 W1 C, C [2p, 2p] the second moments
+ * of the pairs. */
+static int square_moments(const gk_model *m, const double *w1, double *half)
 {
-    const int p = m->n.p, n = m->n.split->n_train, width = m->width;
+    const int p = m->n.p, n = m->n.split->n_train;
     const size_t row = 2 * (size_t)p;
-    double *c = gk_calloc(row * row + row, sizeof *c), *half = gk_alloc((size_t)width * row, sizeof *half);
-    if (c && half) {
-        double *mean = c + row * row;
-        for (int i = 0; i < n; i++) {
-            const size_t x = (size_t)(m->n.split->train[i] / p), y = (size_t)(p + m->n.split->train[i] % p);
-            c[x * row + x] += 4.0 / n;
-            c[y * row + y] += 4.0 / n;
-            c[x * row + y] += 4.0 / n;
-            c[y * row + x] += 4.0 / n;
-            mean[x] += 2.0 / n;
-            mean[y] += 2.0 / n;
-        }
-        for (size_t i = 0; m->n.centring && i < row; i++)
-            for (size_t j = 0; j < row; j++) c[i * row + j] -= mean[i] * mean[j];
-        gk_gemm(false, false, width, 2 * p, 2 * p, 1, w1, 2 * p, c, 2 * p, 0, half, 2 * p);
-        gk_gemm(false, true, width, width, 2 * p, 1, half, 2 * p, w1, 2 * p, 0, second, width);
+    double *c = gk_calloc(row * row + row, sizeof *c);
+    if (!c) return GK_FAILED;
+    double *mean = c + row * row;
+    for (int i = 0; i < n; i++) {
+        const size_t x = (size_t)(m->n.split->train[i] / p), y = (size_t)(p + m->n.split->train[i] % p);
+        c[x * row + x] += 4.0 / n;
+        c[y * row + y] += 4.0 / n;
+        c[x * row + y] += 4.0 / n;
+        c[y * row + x] += 4.0 / n;
+        mean[x] += 2.0 / n;
+        mean[y] += 2.0 / n;
     }
-    const int code = c && half ? GK_OK : GK_FAILED;
+    for (size_t i = 0; m->n.centring && i < row; i++)
+        for (size_t j = 0; j < row; j++) c[i * row + j] -= mean[i] * mean[j];
+    gk_gemm(false, false, m->width, 2 * p, 2 * p, 1, w1, 2 * p, c, 2 * p, 0, half, 2 * p);
     free(c);
-    free(half);
-    return code;
+    return GK_OK;
 }
 
-/* out [2p, 2p] = W1^T K W1, less the coordinate of the task where there are two; w1 and w2 in double; k [width, width] and
- * t [width, 2p] are work space. */
-static int agop(gk_model *m, const double *w1, const double *w2, double *k, double *t, double *out)
+enum { AGOP_ROWS = 64 }; /* of K at a time: no matrix of the width's square need be whole, or leave the second cache */
+
+typedef struct agop_work {
+    bool squares;
+    double *moments; /* second [width, width], or of squares half [width, 2p] */
+    double *k;       /* [AGOP_ROWS, width] rows of K */
+    double *readout; /* [AGOP_ROWS, width] of W2^T W2 */
+    double *t;       /* [width, 2p] K W1 */
+} agop_work;
+
+/* Rows from..from+rows-1 of K = (W2^T W2) o second, from their diagonal on: k->k [rows, width - from]. */
+static void kernel_rows(const gk_model *m, const agop_work *k, const double *w1, const double *w2, int from, int rows)
+{
+    const int p = m->n.p, width = m->width, columns = width - from;
+    const ptrdiff_t at = from;
+    gk_gemm(true, false, rows, columns, p, 1, w2 + at, width, w2 + at, width, 0, k->readout, columns);
+    if (k->squares)
+        gk_gemm(false, true, rows, columns, 2 * p, 1, k->moments + at * 2 * p, 2 * p, w1 + at * 2 * p, 2 * p, 0, k->k, columns);
+    for (ptrdiff_t i = 0; i < rows; i++) {
+        const double *second = k->squares ? k->k + i * columns : k->moments + (at + i) * width + at;
+        for (ptrdiff_t j = 0; j < columns; j++) k->k[i * columns + j] = second[j] * k->readout[i * columns + j];
+    }
+}
+
+/* k->t = K W1. K is symmetric: what is right of its diagonal's blocks counts for the rows below them, too. */
+static void add_kernel(const gk_model *m, const agop_work *k, const double *w1, const double *w2)
+{
+    const int columns = 2 * m->n.p, width = m->width, in = m->in;
+    for (int from = 0; from < width; from += AGOP_ROWS) {
+        const int rows = net_rows(width, from, AGOP_ROWS), right = width - from, below = right - rows;
+        const double *here = w1 + (ptrdiff_t)from * in;
+        double *t = k->t + (ptrdiff_t)from * columns;
+        kernel_rows(m, k, w1, w2, from, rows);
+        gk_gemm(false, false, rows, columns, right, 1, k->k, right, here, in, from > 0, t, columns);
+        if (below > 0)
+            gk_gemm(true, false, below, columns, rows, 1, k->k + rows, right, here, in, from > 0,
+                    t + (ptrdiff_t)rows * columns, columns);
+    }
+}
+
+/* out [2p, 2p] = W1^T K W1, less the coordinate of the task where there are two; w1 and w2 in double. */
+static int agop(gk_model *m, const double *w1, const double *w2, double *out)
 {
     const int p = m->n.p, width = m->width;
     const bool squares = m->n.activation == NET_QUADRATIC && !m->n.split->two;
-    const int code = squares ? square_moments(m, w1, k) : slope_moments(m, k);
-    if (code != GK_OK) return code;
-    double *readout = gk_alloc((size_t)width * (size_t)width, sizeof *readout); /* W2^T W2 */
-    if (!readout) return GK_FAILED;
-    gk_gram(true, width, p, 1, w2, width, 0, readout, width);
-    for (size_t i = 0; i < (size_t)width * (size_t)width; i++) k[i] *= readout[i];
-    free(readout);
-    gk_gemm(false, false, width, 2 * p, width, 1, k, width, w1, m->in, 0, t, 2 * p);
-    gk_gemm(true, false, 2 * p, 2 * p, width, 1, w1, m->in, t, 2 * p, 0, out, 2 * p);
-    return GK_OK;
+    const size_t n = (size_t)width, block = AGOP_ROWS * n, moments = n * (squares ? 2 * (size_t)p : n);
+    double *memory = gk_alloc(moments + 2 * block + 2 * n * (size_t)p, sizeof *memory);
+    if (!memory) return GK_FAILED;
+    agop_work k = {.squares = squares, .moments = memory, .k = memory + moments};
+    k.readout = k.k + block;
+    k.t = k.readout + block;
+    const int code = squares ? square_moments(m, w1, k.moments) : slope_moments(m, k.moments);
+    if (code == GK_OK) {
+        add_kernel(m, &k, w1, w2);
+        gk_gemm(true, false, 2 * p, 2 * p, width, 1, w1, m->in, k.t, 2 * p, 0, out, 2 * p);
+    }
+    free(memory);
+    return code;
 }
 
 int mlp_feature(gk_model *m, const char *kind, double *out)
 {
     const int p = m->n.p, width = m->width;
     const size_t n1 = (size_t)width * (size_t)m->in, n2 = (size_t)width * (size_t)p;
-    double *w1 = gk_alloc(n1, sizeof *w1), *w2 = gk_alloc(n2, sizeof *w2), *t = gk_alloc(n1, sizeof *t);
-    double *k = gk_alloc((size_t)width * (size_t)width, sizeof *k);
-    int code = w1 && w2 && t && k ? GK_OK : GK_FAILED;
+    double *w1 = gk_alloc(n1, sizeof *w1), *w2 = gk_alloc(n2, sizeof *w2);
+    int code = w1 && w2 ? GK_OK : GK_FAILED;
     if (code == GK_OK) {
         net_widen(w1, m->inputs.columns, n1);
         net_widen(w2, m->w.w2, n2);
         if (strcmp(kind, "agop") == 0)
-            code = agop(m, w1, w2, k, t, out);
+            code = agop(m, w1, w2, out);
         else if (strcmp(kind, "nfm") == 0) /* W1^T W1 */
             gk_gram(true, 2 * p, width, 1, w1, m->in, 0, out, 2 * p);
         else
@@ -109,8 +147,6 @@ int mlp_feature(gk_model *m, const char *kind, double *out)
     }
     free(w1);
     free(w2);
-    free(t);
-    free(k);
     return code;
 }
 
