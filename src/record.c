@@ -13,7 +13,7 @@ typedef struct record {
     int64_t step;
     double value;          /* metric value, or seconds of a heartbeat */
     char name[64];         /* of a metric, or kind of an event, matrix or checkpoint */
-    unsigned char *bytes;  /* event detail, matrix, or a checkpoint's safetensors stream */
+    unsigned char *bytes;  /* event detail, a matrix's npy stream, or a checkpoint's safetensors stream */
     size_t size;
     int n;                 /* rows and columns of a matrix */
 } record;
@@ -51,7 +51,7 @@ static int write_one(gk_recorder *r, const record *c)
     case METRIC: return gk_store_put_metric(s, r->run, c->name, c->step, c->value);
     case EVENT: return gk_store_put_event(s, r->run, c->name, c->step, (const char *)c->bytes);
     case MATRIX:
-        return gk_store_put_matrix(s, r->run, c->step, c->name, (const double *)(const void *)c->bytes, c->n, c->n, GK_F64);
+        return gk_store_put_matrix_raw(s, r->run, c->step, c->name, c->n, c->n, GK_F64, c->bytes, c->size);
     case CHECKPOINT: return gk_store_put_checkpoint_raw(s, r->run, c->step, c->name, c->bytes, c->size);
     case HEARTBEAT: return gk_store_heartbeat(s, r->run, c->step, c->value);
     case COMMIT: break;
@@ -175,9 +175,11 @@ int gk_recorder_event(gk_recorder *r, int64_t step, const char *kind, const char
 
 int gk_recorder_matrix(gk_recorder *r, int64_t step, const char *kind, const double *data, int n)
 {
-    const size_t size = (size_t)n * (size_t)n * sizeof *data;
-    unsigned char *bytes = copy(data, size);
-    return bytes ? say(r, MATRIX, step, kind, 0, bytes, size, n) : GK_FAILED;
+    const int64_t shape[2] = {n, n};
+    unsigned char *bytes;
+    size_t size;
+    const int code = gk_npy_write(data, GK_F64, 2, shape, &bytes, &size);
+    return code == GK_OK ? say(r, MATRIX, step, kind, 0, bytes, size, n) : code;
 }
 
 /* Stores a checkpoint on this thread, behind all that was said before it: that is committed, and the writer's queue is

@@ -67,6 +67,23 @@ static int read_blob(void *context, size_t at, unsigned char *to, size_t n)
 
 /* ---- storing ---- */
 
+int gk_store_put_matrix_raw(gk_store *s, int64_t run, int64_t step, const char *kind, int rows, int cols, gk_dtype dtype,
+                            const void *npy, size_t size)
+{
+    parcel p;
+    int code = pack(&(gk_piece){npy, size}, 1, &p);
+    if (code == GK_OK)
+        code = gk_db_exec(s, "storing a matrix",
+                          "INSERT INTO matrix(run_id, step, kind, rows, cols, dtype, raw_size, sha256, data) "
+                          "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT(run_id, kind, step) DO UPDATE SET "
+                          "rows = excluded.rows, cols = excluded.cols, dtype = excluded.dtype, "
+                          "raw_size = excluded.raw_size, sha256 = excluded.sha256, data = excluded.data",
+                          "iitiititb", run, step, kind, (int64_t)rows, (int64_t)cols,
+                          dtype == GK_F32 ? "float32" : "float64", (int64_t)size, p.sha256, p.pieces->data, p.size);
+    free(p.packed);
+    return code;
+}
+
 int gk_store_put_matrix(gk_store *s, int64_t run, int64_t step, const char *kind, const double *data, int rows,
                         int cols, gk_dtype dtype)
 {
@@ -82,16 +99,7 @@ int gk_store_put_matrix(gk_store *s, int64_t run, int64_t step, const char *kind
     int code = gk_npy_write(narrow ? (const void *)narrow : data, narrow ? GK_F32 : GK_F64, 2, shape, &npy, &size);
     free(narrow);
     if (code != GK_OK) return code;
-    parcel p;
-    if ((code = pack(&(gk_piece){npy, size}, 1, &p)) == GK_OK)
-        code = gk_db_exec(s, "storing a matrix",
-                          "INSERT INTO matrix(run_id, step, kind, rows, cols, dtype, raw_size, sha256, data) "
-                          "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT(run_id, kind, step) DO UPDATE SET "
-                          "rows = excluded.rows, cols = excluded.cols, dtype = excluded.dtype, "
-                          "raw_size = excluded.raw_size, sha256 = excluded.sha256, data = excluded.data",
-                          "iitiititb", run, step, kind, (int64_t)rows, (int64_t)cols,
-                          dtype == GK_F32 ? "float32" : "float64", (int64_t)size, p.sha256, p.pieces->data, p.size);
-    free(p.packed);
+    code = gk_store_put_matrix_raw(s, run, step, kind, rows, cols, dtype, npy, size);
     free(npy);
     return code;
 }
