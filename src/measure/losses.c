@@ -265,15 +265,18 @@ static const double *table_of(projections *q, int set)
 /* Smaller totals have lost too much; and one logarithm of a product is that of many cells, as long as it stays in range. */
 static const double LEAST_TOTAL = 1e-30, LEAST_PRODUCT = 1e-200, MOST_PRODUCT = 1e200;
 
-/* product [sets] *= total [sets] where that is not too small. Is every product still in range? */
-GK_HOT static bool multiply(double *restrict product, const double *restrict total, int sets)
+/* product [sets] *= total [sets] where that is not too small. *small: somewhere it is. Is every product still in range? */
+GK_HOT static bool multiply(double *restrict product, const double *restrict total, int sets, bool *small)
 {
-    int out = 0;
-#pragma omp simd reduction(| : out)
+    int out = 0, none = 0;
+#pragma omp simd reduction(| : out, none)
     for (int i = 0; i < sets; i++) {
-        product[i] *= total[i] > LEAST_TOTAL ? total[i] : 1;
+        const int counts = total[i] > LEAST_TOTAL;
+        product[i] *= counts ? total[i] : 1;
+        none |= !counts;
         out |= product[i] < LEAST_PRODUCT || product[i] > MOST_PRODUCT;
     }
+    *small = none;
     return !out;
 }
 
@@ -305,8 +308,9 @@ static void add_logs(const train_rows *t, gk_probe *probe, projections *q, int f
     for (int k = 0; k < sets; k++) product[k] = 1;
     for (int i = 0; i < t->n; i++) {
         const double *total = t->total + (size_t)i * SETS;
-        for (int k = 0; k < sets; k++) small[k] |= !(total[k] > LEAST_TOTAL);
-        if (multiply(product, total, sets) && i + 1 < t->n) continue;
+        bool some, fits = multiply(product, total, sets, &some);
+        for (int k = 0; some && k < sets; k++) small[k] |= !(total[k] > LEAST_TOTAL);
+        if (fits && i + 1 < t->n) continue;
         for (int k = 0; k < sets; k++) {
             out->loss[from + k] += log(product[k]);
             product[k] = 1;
