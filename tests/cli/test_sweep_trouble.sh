@@ -109,6 +109,7 @@ cat >hungry.ini <<'R'
 method = mlp
 p = 31
 steps = 1
+activation = relu
 width = 64, 4000, 65
 seeds = 2
 R
