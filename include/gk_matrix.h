@@ -36,6 +36,9 @@ double gk_effective_rank_of(const double *values, int n); /* from the eigenvalue
 
 double gk_norm_sq(const double *a, size_t n);         /* sum of squares */
 void gk_add_to(double *restrict sum, const double *restrict a, size_t n); /* sum [n] += a [n] */
+/* out [n] = a [n] in the other type; is what is narrowed still the same? (a NaN never is) */
+bool gk_narrow(float *restrict out, const double *restrict a, size_t n);
+void gk_widen(double *restrict out, const float *restrict a, size_t n);
 double gk_trace(const double *a, int n);
 double gk_pearson(const double *a, const double *b, size_t n);
 void gk_drop_diagonal(double *a, int n);              /* sets the diagonal to 0 */

@@ -20,6 +20,23 @@ GK_HOT void gk_add_to(double *restrict sum, const double *restrict a, size_t n)
     for (size_t i = 0; i < n; i++) sum[i] += a[i];
 }
 
+GK_HOT bool gk_narrow(float *restrict out, const double *restrict a, size_t n)
+{
+    int lost = 0;
+#pragma omp simd reduction(| : lost)
+    for (size_t i = 0; i < n; i++) {
+        out[i] = (float)a[i];
+        lost |= (double)out[i] != a[i];
+    }
+    return !lost;
+}
+
+GK_HOT void gk_widen(double *restrict out, const float *restrict a, size_t n)
+{
+#pragma omp simd
+    for (size_t i = 0; i < n; i++) out[i] = (double)a[i];
+}
+
 GK_HOT static double sum_of(const double *a, size_t n)
 {
     double sum = 0;

@@ -127,12 +127,6 @@ int gk_probe_outputs(gk_probe *probe)
     return code;
 }
 
-GK_HOT static void widen(double *restrict out, const float *restrict x, size_t n)
-{
-#pragma omp simd
-    for (size_t i = 0; i < n; i++) out[i] = (double)x[i];
-}
-
 const double *gk_probe_row(gk_probe *probe, int r)
 {
     const size_t p = (size_t)probe->p;
@@ -141,7 +135,7 @@ const double *gk_probe_row(gk_probe *probe, int r)
         const int32_t at = probe->train_row[r];
         assert(at >= 0);
         if (probe->train.wide) return probe->train.wide + (size_t)at * p;
-        widen(probe->line, probe->train.single + (size_t)at * p, p);
+        gk_widen(probe->line, probe->train.single + (size_t)at * p, p);
         return probe->line;
     }
     if (!probe->kept) return probe->outputs + (size_t)r * p;

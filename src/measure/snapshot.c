@@ -1,6 +1,7 @@
 /* snapshot.c: what the measures that wait for the final model ask of an earlier one, kept after it has moved on, so that
  * nothing need be loaded and predicted again when a run ends. */
 #include "measure.h"
+#include "gk_matrix.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -24,26 +25,6 @@ struct gk_snapshot {
     int n;
 };
 
-GK_HOT static bool narrows(const double *restrict x, size_t n)
-{
-    int lost = 0;
-#pragma omp simd reduction(| : lost)
-    for (size_t i = 0; i < n; i++) lost |= (double)(float)x[i] != x[i];
-    return !lost;
-}
-
-GK_HOT static void narrow(float *restrict out, const double *restrict x, size_t n)
-{
-#pragma omp simd
-    for (size_t i = 0; i < n; i++) out[i] = (float)x[i];
-}
-
-GK_HOT static void widen(double *restrict out, const float *restrict x, size_t n)
-{
-#pragma omp simd
-    for (size_t i = 0; i < n; i++) out[i] = (double)x[i];
-}
-
 static int copy(gk_snapshot *s, void **out, const void *data, size_t bytes)
 {
     if (!(*out = gk_alloc(bytes, 1))) return GK_FAILED;
@@ -54,17 +35,20 @@ static int copy(gk_snapshot *s, void **out, const void *data, size_t bytes)
 
 static int pack(gk_snapshot *s, numbers *out, const double *x, size_t n)
 {
-    *out = (numbers){.single = narrows(x, n), .n = n};
-    if (!out->single) return copy(s, &out->data, x, n * sizeof *x);
+    *out = (numbers){.single = true, .n = n};
     if (!(out->data = gk_alloc(n, sizeof(float)))) return GK_FAILED;
-    narrow(out->data, x, n);
-    s->size += n * sizeof(float);
-    return GK_OK;
+    if (gk_narrow(out->data, x, n)) {
+        s->size += n * sizeof(float);
+        return GK_OK;
+    }
+    free(out->data);
+    out->single = false;
+    return copy(s, &out->data, x, n * sizeof *x);
 }
 
 static void unpack(double *out, const numbers *from)
 {
-    if (from->single) widen(out, from->data, from->n);
+    if (from->single) gk_widen(out, from->data, from->n);
     else memcpy(out, from->data, from->n * sizeof *out);
 }
 
@@ -76,8 +60,7 @@ static int take_single(gk_snapshot *s, gk_probe *probe, bool *lost)
     if (!(s->single = gk_alloc(size, sizeof *s->single))) return GK_FAILED;
     for (int i = 0; i < s->rows && !*lost; i++) {
         const double *row = gk_probe_row(probe, probe->row[probe->split->train[i]]);
-        *lost = !narrows(row, p);
-        narrow(s->single + (size_t)i * p, row, p);
+        *lost = !gk_narrow(s->single + (size_t)i * p, row, p);
     }
     s->size += size * sizeof *s->single;
     return GK_OK;
