@@ -152,13 +152,13 @@ static void fused_epoch(gk_model *m, int thread, int64_t batches, double *sum)
     for (int64_t b = 0; b < batches; b++) {
         const mlp_chunk *c = &f->chunk[b % 2];
         mlp_chunk *next = &f->chunk[(b + 1) % 2];
-    meet(m->n.threads);
+        meet(m->n.threads);
         losses(m, c, thread, 1.0 / c->n);
         if (thread == 0 && b + 1 < batches) {
             const int count = batch_of(n, b + 1, &cells);
             mlp_chunk_fill(next, m, cells, count);
         }
-    meet(m->n.threads);
+        meet(m->n.threads);
         const double loss = joined_loss(m);
         total += loss;
         if (!isfinite(loss)) break; /* every thread sees the same */
@@ -188,17 +188,17 @@ static double chunked_gradient(const gk_model *m, const int32_t *cells, int n, i
     double total = 0;
     for (int at = 0; at < n; at += MLP_CHUNK) {
         if (thread == 0) mlp_chunk_fill(c, m, cells + at, net_rows(n, at, MLP_CHUNK));
-    meet(m->n.threads);
+        meet(m->n.threads);
         forward(m, c, thread);
-    meet(m->n.threads);
+        meet(m->n.threads);
         losses(m, c, thread, 1.0 / n);
-    meet(m->n.threads);
+        meet(m->n.threads);
         total += joined_loss(m);
         for (int b = from; b < to; b++) {
             mlp_block_backward(k, f->dout, m, c, b);
             mlp_block_add(k, m, c, b);
         }
-    meet(m->n.threads);
+        meet(m->n.threads);
     }
     return total;
 }
@@ -225,7 +225,7 @@ static void chunked_epoch(gk_model *m, int thread, int64_t batches, double *sum)
         total += part;
         if (!isfinite(part)) break; /* every thread sees the same */
         update(m, thread, net_rates_at(&m->n, *m->n.updates + b));
-    meet(m->n.threads);
+        meet(m->n.threads);
     }
     if (thread == 0) *sum = total;
 }
