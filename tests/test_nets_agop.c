@@ -83,6 +83,28 @@ static void classes_sum_to_the_agop(void **state)
     }
 }
 
+/* The MLP's AGOP comes by blocks of its neurons' kernel, what a class adds to it from Jacobians. */
+static void classes_sum_to_the_agop_of_many_neurons(void **state)
+{
+    (void)state;
+    static const char *const settings[] = {"width=150", "width=64 centering=on", "width=65 activation=relu",
+                                           "width=200 activation=gelu centering=on"};
+    static double sum[SIZE], one[SIZE], all[SIZE];
+    for (int k = 0; k < 4; k++) {
+        nets_lab lab;
+        nets_lab_open(&lab, gk_mlp_method(GK_F64), P, 0.6, 2, settings[k]);
+        nets_lab_sines(&lab, 0.7);
+        memset(sum, 0, sizeof sum);
+        for (int class = 0; class < P; class++) {
+            assert_int_equal(lab.method->class_agop(lab.model, class, one), GK_OK);
+            for (int e = 0; e < SIZE; e++) sum[e] += one[e];
+        }
+        assert_int_equal(lab.method->feature(lab.model, "agop", all), GK_OK);
+        assert_true(nets_lab_difference(all, sum, SIZE) < 1e-13);
+        nets_lab_close(&lab);
+    }
+}
+
 /* One first token with more pairs than a block holds: threads cut the pairs where one thread's blocks do not. */
 static void blocks_and_threads_do_not_show(void **state)
 {
@@ -126,6 +148,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_agop_is_the_mean_over_pairs),
         cmocka_unit_test(classes_sum_to_the_agop),
+        cmocka_unit_test(classes_sum_to_the_agop_of_many_neurons),
         cmocka_unit_test(blocks_and_threads_do_not_show),
         cmocka_unit_test(a_sample_is_spread_evenly_over_the_pairs),
     };
