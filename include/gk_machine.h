@@ -14,6 +14,8 @@ gk_isa gk_machine_isa(void);
 /* The level that the networks run at: the highest, unless the environment's GROKLAB_ISA (base, v3, v4, amx) asks for less,
  * or this build holds the base one only. */
 gk_isa gk_machine_isa_used(void);
+/* GK_USAGE where the environment asks for a level that there is not. */
+int gk_machine_check(void);
 
 /* Flops a second, a fused multiply-add counting two, of `threads` threads at once that do nothing else, in registers:
  * float64 or float32, with the vectors of `isa`, which the CPU must have. Of each thread the best of many short blocks

@@ -2,6 +2,7 @@
  * `groklab bench`. Each thread runs acc_i = acc_i x + y on independent accumulators that stay in registers, enough of
  * them to hide the latency of two pipes (about 4 cycles each, so 8 or more). */
 #include "gk_machine.h"
+#include "gk_base.h"
 
 #include <assert.h>
 #include <omp.h>
@@ -115,17 +116,31 @@ gk_isa gk_machine_isa(void)
 
 #endif
 
+/* What the environment asks for; AMX where it asks for nothing, and -1 where for nothing that there is. */
+static int asked_isa(void)
+{
+    static const char *const names[] = {"base", "v3", "v4", "amx"};
+    const char *asked = getenv("GROKLAB_ISA");
+    if (!asked || !*asked) return GK_ISA_AMX;
+    for (int isa = GK_ISA_BASE; isa <= GK_ISA_AMX; isa++)
+        if (strcmp(asked, names[isa]) == 0) return isa;
+    return -1;
+}
+
+int gk_machine_check(void)
+{
+    if (asked_isa() >= 0) return GK_OK;
+    return gk_error(GK_USAGE, "GROKLAB_ISA is '%s'; base, v3, v4 and amx are accepted", getenv("GROKLAB_ISA"));
+}
+
 gk_isa gk_machine_isa_used(void)
 {
 #if defined(GK_PORTABLE)
     return GK_ISA_BASE;
 #else
     const gk_isa have = gk_machine_isa();
-    const char *asked = getenv("GROKLAB_ISA");
-    if (asked && strcmp(asked, "base") == 0) return GK_ISA_BASE;
-    if (asked && strcmp(asked, "v3") == 0 && have > GK_ISA_V3) return GK_ISA_V3;
-    if (asked && strcmp(asked, "v4") == 0 && have > GK_ISA_V4) return GK_ISA_V4;
-    return have;
+    const int asked = asked_isa();
+    return asked >= 0 && asked < (int)have ? (gk_isa)asked : have;
 #endif
 }
 

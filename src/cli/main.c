@@ -1,5 +1,6 @@
 /* main.c: the list of commands, dispatch, and exit codes. */
 #include "commands.h"
+#include "gk_machine.h"
 #include "gk_matrix.h"
 
 #include <stdlib.h>
@@ -105,7 +106,8 @@ int main(int argc, char **argv)
     const char *db = getenv("GROKLAB_DB");
     gk_cli cli = {.commands = commands, .db = db && *db ? db : "runs/groklab.db"};
     bool done = false;
-    int at = before_command(&cli, argc, argv, &done);
+    int at = gk_machine_check();
+    if (at == GK_OK) at = before_command(&cli, argc, argv, &done);
     if (at < 0 || done) return finish(&cli, NULL, done ? GK_OK : at);
     if (at == argc) {
         gk_help_overview(stderr, commands);

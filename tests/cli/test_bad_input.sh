@@ -103,4 +103,7 @@ refuses "an ambiguous start of a uid or no such run" 3 "." show abcdefabcdef
 GROKLAB_BUSY_MS=soon
 export GROKLAB_BUSY_MS
 refuses "a busy time without sense" 2 "GROKLAB_BUSY_MS is 'soon'" ls
+GROKLAB_ISA=avx
+export GROKLAB_ISA
+refuses "an instruction set that there is not" 2 "GROKLAB_ISA is 'avx'; base, v3, v4 and amx are accepted" ls
 finish
