@@ -6,8 +6,8 @@
 
 /* log sum exp of x [n], shifted by the largest; double throughout (a float one causes loss spikes, Nanda et al.). */
 double gk_log_sum_exp(const double *x, int n);
-/* Each of `count` rows [n] becomes exp((row - its largest) / scale), scale > 0, at least 3e-308; largest [count] gets those,
- * divided by scale. A few rows at once take less time than one by one. */
+/* Each of `count` rows [n] becomes exp((row - its largest) / scale), scale > 0, at least 3e-308; largest [count] gets
+ * those, divided by scale. A few rows at once take less time than one by one. */
 void gk_exp_shifted(double *const *rows, double *largest, int count, int n, double scale);
 /* losses [rows] = logsumexp(row / scale) - row[label] / scale; outputs [rows, classes] with row length ld. */
 void gk_cross_entropies(double *losses, const double *outputs, int ld, int rows, int classes, double scale,

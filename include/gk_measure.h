@@ -36,8 +36,8 @@ void gk_probe_renew(gk_probe *probe);
 /* Forget, and give back the families' own memory, too: before something else needs as much. */
 void gk_probe_rest(gk_probe *probe);
 
-/* Where an evaluation of the model as it stands can leave its outputs: once those of all cells are there, the probe need not
- * predict them. Borrowed until it is renewed; NULL where it has no use for them, or no memory. */
+/* Where an evaluation of the model as it stands can leave its outputs: once those of all cells are there, the probe
+ * need not predict them. Borrowed until it is renewed; NULL where it has no use for them, or no memory. */
 gk_output_rows *gk_probe_rows(gk_probe *probe);
 
 /* Fixes the reference from the final model's probe, its frequencies by `rule`; to be freed with gk_reference_free. */
@@ -68,15 +68,15 @@ typedef struct gk_measure {
  * method, and sqrt_agop. NULL with an error line on failure. *n gets the size. */
 const double *gk_probe_feature(gk_probe *probe, const char *kind, int *n);
 
-/* Gives the probe a raw or derived matrix [n,n] that was worked out before, e.g. the stored one of this step, in place of
- * computing it; copied, and valid until the probe is renewed. */
+/* Gives the probe a raw or derived matrix [n,n] that was worked out before, e.g. the stored one of this step, in place
+ * of computing it; copied, and valid until the probe is renewed. */
 int gk_probe_give_feature(gk_probe *probe, const char *kind, const double *data, int n);
 /* The kind of matrix whose structure is asked about: `metric` of a kernel machine, sqrt_agop of a network; NULL if the
  * method has neither. */
 const char *gk_probe_structural_kind(const gk_probe *probe);
 
-/* ---- snapshots: what the families that need a reference ask of a probe, kept when its model moves on. Such a family asks
- * for nothing else: for L, W_L and the structural matrix, and what follows from them. ---- */
+/* ---- snapshots: what the families that need a reference ask of a probe, kept when its model moves on. Such a family
+ * asks for nothing else: for L, W_L and the structural matrix, and what follows from them. ---- */
 
 typedef struct gk_snapshot gk_snapshot;
 
@@ -96,8 +96,8 @@ int gk_measure_align(const double *matrix, const double *final_m, int n, const g
 
 /* ---- key frequencies (Nanda et al. 2023): fixed from the final model, then applied to all checkpoints ---- */
 
-/* Fills reference->key, n_key and rule (outputs where there are no neurons); n_key = 0 where the task is no addition on a
- * cyclic group. */
+/* Fills reference->key, n_key and rule (outputs where there are no neurons); n_key = 0 where the task is no addition on
+ * a cyclic group. */
 int gk_measure_key_frequencies(gk_probe *probe, gk_key_rule rule, gk_reference *reference);
 /* Detail of the key_frequencies event, {"frequencies":[...],"modulus":m,"rule":"..."}; malloc'ed. */
 char *gk_measure_key_json(const gk_probe *probe, const gk_reference *reference);

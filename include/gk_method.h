@@ -61,13 +61,13 @@ typedef struct gk_method {
     /* One outer unit: an epoch, or for the RFM G_t from (M_t, alpha_t), then M_{t+1}, alpha_{t+1}.
      * *train_loss gets the mean training loss seen on the way (NULL allowed). GK_DIVERGED with the reason. */
     int (*step)(gk_model *m, double *train_loss);
-    /* Loss and accuracy on n cells. `rows` (NULL allowed) gets all their outputs and `left` counts them, or neither: where a
-     * model works out the outputs of many cells otherwise than those of few, or keeps them. */
+    /* Loss and accuracy on n cells. `rows` (NULL allowed) gets all their outputs and `left` counts them, or neither:
+     * where a model works out the outputs of many cells otherwise than those of few, or keeps them. */
     int (*score)(gk_model *m, const int32_t *cells, int n, gk_score *out, gk_output_rows *rows);
     /* The p class outputs, out [n, p] (the transformer's '=' logit is dropped). */
     int (*predict)(gk_model *m, const int32_t *cells, int n, double *out);
-    /* The same on all p p cells where the model keeps them: borrowed until it moves on, float32, [p, p p], class by class.
-     * *out is NULL where it keeps none; NULL for a method that never does. */
+    /* The same on all p p cells where the model keeps them: borrowed until it moves on, float32, [p, p p], class by
+     * class. *out is NULL where it keeps none; NULL for a method that never does. */
     int (*outputs)(gk_model *m, const float **out);
     /* Fills out[GK_TENSORS_MAX], returns the count. Data is the model's own memory, valid until the next call
      * of the table; a caller may write into it and then call `loaded`. */
@@ -81,8 +81,8 @@ typedef struct gk_method {
     /* One feature matrix, out [n, n] with n = feature_size(kind). Raw matrices only: sqrt_agop is made by the measures. */
     int (*feature)(gk_model *m, const char *kind, double *out);
     int (*feature_size)(gk_model *m, const char *kind); /* 2p for agop, nfm, metric */
-    /* What one class adds to the agop, out [2p, 2p]: the mean of g g^T over training points, g the gradient of that class's
-     * output. Over the classes they sum to the agop. */
+    /* What one class adds to the agop, out [2p, 2p]: the mean of g g^T over training points, g the gradient of that
+     * class's output. Over the classes they sum to the agop. */
     int (*class_agop)(gk_model *m, int class, double *out);
     void (*free)(gk_model *m);                          /* accepts NULL */
 
@@ -101,10 +101,12 @@ typedef struct gk_method {
     int (*heads)(gk_model *m);                            /* attention heads, 0 without attention */
     int (*without_head)(gk_model *m, const int32_t *cells, int n, int head, double *out); /* [n, p] */
 
-    /* Further metrics about how the last step went (an iterative solver's residual ...), through `value`; NULL for none. */
+    /* Further metrics about how the last step went (an iterative solver's residual ...), through `value`; NULL for
+     * none. */
     int (*report)(gk_model *m, int (*value)(void *context, const char *name, double v), void *context);
-    /* Progress within a call that takes longer than a second: from now on `now` hears what is being done and the share of it
-     * that is done (0 to 1), a few times a second at most, on the caller's thread. now = NULL ends it; NULL for none. */
+    /* Progress within a call that takes longer than a second: from now on `now` hears what is being done and the share
+     * of it that is done (0 to 1), a few times a second at most, on the caller's thread. now = NULL ends it; NULL for
+     * none. */
     void (*watch)(gk_model *m, void (*now)(void *context, const char *doing, double share), void *context);
 } gk_method;
 

@@ -76,8 +76,8 @@ int gk_store_put_event(gk_store *s, int64_t run, const char *kind, int64_t step,
 int gk_store_put_matrix(gk_store *s, int64_t run, int64_t step, const char *kind, const double *data, int rows,
                         int cols, gk_dtype dtype);
 /* The same from its npy stream, of rows x cols numbers of dtype. */
-int gk_store_put_matrix_raw(gk_store *s, int64_t run, int64_t step, const char *kind, int rows, int cols, gk_dtype dtype,
-                            const void *npy, size_t size);
+int gk_store_put_matrix_raw(gk_store *s, int64_t run, int64_t step, const char *kind, int rows, int cols,
+                            gk_dtype dtype, const void *npy, size_t size);
 /* kind: weights | state. A new state replaces the run's older ones; weights are kept. meta: safetensors __metadata__ as
  * alternating key, value, NULL-terminated, or NULL. */
 int gk_store_put_checkpoint(gk_store *s, int64_t run, int64_t step, const char *kind, const gk_tensor *tensors, int n,

@@ -17,8 +17,8 @@ typedef struct gk_train_hooks {
     int (*metric)(void *context, int64_t step, const char *name, double value);
     /* A kind happens at one step; a later call moves it, step -1 withdraws it. */
     int (*event)(void *context, int64_t step, const char *kind, const char *detail);
-    /* Before an evaluation that a measure or a checkpoint is sure to follow: where it may leave the outputs of the train and
-     * test cells, NULL for nowhere. */
+    /* Before an evaluation that a measure or a checkpoint is sure to follow: where it may leave the outputs of the
+     * train and test cells, NULL for nowhere. */
     gk_output_rows *(*outputs)(void *context, int64_t step);
     int (*measure)(void *context, int64_t step, gk_model *model, bool last); /* at measure_every and at the end */
     /* keep: a checkpoint of the cadence or the last one; otherwise only what a resume needs (an interruption). */

@@ -1,7 +1,7 @@
-/* mlp_feature.c: feature matrices of the two-layer network, in double. The AGOP needs no Jacobian: with J_i =
- * W2 diag(s'_i) W1, (1/n) sum_i J_i^T J_i = W1^T [(W2^T W2) o (1/n) sum_i s'_i s'_i^T] W1 (o: entrywise product);
- * centring replaces the mean of s' s'^T by the covariance of s'. One class's share of it comes from its Jacobian, which is
- * a row a sample. With random features W1 is W1 T throughout: matrices are over the one-hot pairs. */
+/* mlp_feature.c: feature matrices of the two-layer network, in double. The AGOP needs no Jacobian: with J_i = W2
+ * diag(s'_i) W1, (1/n) sum_i J_i^T J_i = W1^T [(W2^T W2) o (1/n) sum_i s'_i s'_i^T] W1 (o: entrywise product); centring
+ * replaces the mean of s' s'^T by the covariance of s'. One class's share of it comes from its Jacobian, which is a row
+ * a sample. With random features W1 is W1 T throughout: matrices are over the one-hot pairs. */
 #include "mlp.h"
 
 #include <stdlib.h>
@@ -44,8 +44,8 @@ static int slope_moments(gk_model *m, double *second)
     return GK_OK;
 }
 
-/* The same for s = square, s'_i = 2 W1 X_i: second = half W1^T with half [width, 2p] = 4 W1 C, C [2p, 2p] the second moments
- * of the pairs. */
+/* The same for s = square, s'_i = 2 W1 X_i: second = half W1^T with half [width, 2p] = 4 W1 C, C [2p, 2p] the second
+ * moments of the pairs. */
 static int square_moments(const gk_model *m, const double *w1, double *half)
 {
     const int p = m->n.p, n = m->n.split->n_train;
@@ -86,7 +86,8 @@ static void kernel_rows(const gk_model *m, const agop_work *k, const double *w1,
     const ptrdiff_t at = from;
     gk_gemm(true, false, rows, columns, p, 1, w2 + at, width, w2 + at, width, 0, k->readout, columns);
     if (k->squares)
-        gk_gemm(false, true, rows, columns, 2 * p, 1, k->moments + at * 2 * p, 2 * p, w1 + at * 2 * p, 2 * p, 0, k->k, columns);
+        gk_gemm(false, true, rows, columns, 2 * p, 1, k->moments + at * 2 * p, 2 * p, w1 + at * 2 * p, 2 * p, 0, k->k,
+                columns);
     for (ptrdiff_t i = 0; i < rows; i++) {
         const double *second = k->squares ? k->k + i * columns : k->moments + (at + i) * width + at;
         for (ptrdiff_t j = 0; j < columns; j++) k->k[i * columns + j] = second[j] * k->readout[i * columns + j];

@@ -63,8 +63,8 @@ static int tile_pairs(int n, int threads)
     return n >= 4 * threads * TF_PAIRS ? TF_PAIRS : TF_ROWS;
 }
 
-/* One team's pass over n cells, which it takes in their order: gradient when `scale` is positive; scores and class logits
- * when asked for. */
+/* One team's pass over n cells, which it takes in their order: gradient when `scale` is positive; scores and class
+ * logits when asked for. */
 static void pass(const gk_model *m, const int32_t *cells, int n, int thread, int threads, double scale, bool score,
                  const gk_output_rows *rows)
 {

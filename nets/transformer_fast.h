@@ -14,8 +14,8 @@
 
 enum {
     TF_ROWS = 96, /* a tile's pairs are a multiple of it, and it one of the strip and of AMX's inner dimension */
-/* TF_STRIP: pairs of a strip, whose panel stays in the first-level cache: a multiple of VEC and of the rows of the register
- * tiles. TF_PAIRS: pairs of a tile, at most. Where there is AVX-512 the caches hold twice as many. */
+/* TF_STRIP: pairs of a strip, whose panel stays in the first-level cache: a multiple of VEC and of the rows of the
+ * register tiles. TF_PAIRS: pairs of a tile, at most. Where there is AVX-512 the caches hold twice as many. */
 #ifdef GK_ISA_v4
     TF_STRIP = TF_ROWS,
 #else
@@ -135,8 +135,8 @@ struct tf_fast {
 /* ---- transformer_fast.c ---- */
 /* Takes the fast form's memory; NULL while the pool counts. */
 tf_fast *tf_fast_take(gk_pool *pool, const gk_model *m);
-/* Mean loss of n <= p * p cells (repeats allowed) and its gradient in m->n.g; their scores and class logits where `score`
- * and `rows` are not NULL. */
+/* Mean loss of n <= p * p cells (repeats allowed) and its gradient in m->n.g; their scores and class logits where
+ * `score` and `rows` are not NULL. */
 void tf_fast_gradient(const gk_model *m, const int32_t *cells, int n, double *loss, gk_score *score,
                       const gk_output_rows *rows);
 /* Scores of any number of cells, and their class logits where `rows` is not NULL; as above, rows->row must not be NULL. */

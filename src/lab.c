@@ -206,7 +206,8 @@ static int measure_final(lab_run *r)
     if (gk_registry_measures_nothing(r->config)) return GK_OK;
     int code = gk_reference_of(r->probe, GK_KEYS_WEIGHTS, &reference);
     for (const gk_measure *const *m = gk_measures; code == GK_OK && *m; m++)
-        if (gk_registry_measures(r->config, *m) && (*m)->needs_reference) code = (*m)->compute(r->probe, &reference, &sink);
+        if (gk_registry_measures(r->config, *m) && (*m)->needs_reference)
+            code = (*m)->compute(r->probe, &reference, &sink);
     if (code == GK_OK && reference.n_key > 0) {
         char *json = gk_measure_key_json(r->probe, &reference);
         code = json ? gk_recorder_event(r->recorder, r->measure_step, "key_frequencies", json) : GK_FAILED;
@@ -253,8 +254,8 @@ static int put_peak_memory(gk_store *store, int64_t run, int64_t step)
 /* What refers to the final model, on all checkpoints; those that are not in memory are loaded into this model. */
 static int measure_checkpoints(gk_store *store, int64_t run, const lab_run *r)
 {
-    gk_subject subject = {.method = r->method, .model = r->model, .config = r->config, .probe = r->probe, .recall = &r->recall,
-                          .at = r->kept == r->measure_step ? r->kept : -1};
+    gk_subject subject = {.method = r->method, .model = r->model, .config = r->config, .probe = r->probe,
+                          .recall = &r->recall, .at = r->kept == r->measure_step ? r->kept : -1};
     return gk_registry_measures_nothing(r->config) ? GK_OK : gk_remeasure_reference(store, run, &subject);
 }
 

@@ -39,9 +39,9 @@ static inline double exp_nonpositive(double x)
 /* Rows that go through a loop together: the largest of the next is looked for while the terms of the last are summed. */
 enum { ROWS = 8 };
 
-/* log sum exp of the rows of x [rows, n] / scale, rows <= ROWS, less their largest entries, which go to largest [rows]. log1p
- * over the others keeps full relative precision for the losses near 0 that a generalising network reaches (1e-7 and below).
- * NaN anywhere gives NaN. */
+/* log sum exp of the rows of x [rows, n] / scale, rows <= ROWS, less their largest entries, which go to largest [rows].
+ * log1p over the others keeps full relative precision for the losses near 0 that a generalising network reaches (1e-7
+ * and below). NaN anywhere gives NaN. */
 GK_HOT static void log_rests(double *rest, double *largest, const double *x, size_t ld, int rows, int n, double scale)
 {
     const double inverse = 1 / scale;
@@ -65,8 +65,9 @@ GK_HOT static void log_rests(double *rest, double *largest, const double *x, siz
     }
     for (int r = 0; r < rows; r++) {
         if (isinf(largest[r])) { /* infinite entries, or nothing but NaN */
+            const double *row = x + (size_t)r * ld;
             rest[r] = 0;
-            for (int i = 0; i < n; i++) rest[r] += isnan(x[(size_t)r * ld + (size_t)i]) ? x[(size_t)r * ld + (size_t)i] : 0;
+            for (int i = 0; i < n; i++) rest[r] += isnan(row[i]) ? row[i] : 0;
         } else { /* libm's log1p takes three times as long as its log */
             rest[r] = rest[r] > 1 ? log(1 + rest[r]) : log1p(rest[r]);
         }

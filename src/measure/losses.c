@@ -262,7 +262,8 @@ static const double *table_of(projections *q, int set)
     return q->single;
 }
 
-/* Smaller totals have lost too much; and one logarithm of a product is that of many cells, as long as it stays in range. */
+/* Smaller totals have lost too much; and one logarithm of a product is that of many cells, as long as it stays in
+ * range. */
 static const double LEAST_TOTAL = 1e-30, LEAST_PRODUCT = 1e-200, MOST_PRODUCT = 1e200;
 
 /* product [sets] *= total [sets] where that is not too small. *small: somewhere it is. Is every product still in range? */

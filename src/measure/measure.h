@@ -51,7 +51,8 @@ typedef struct gk_output_totals {
     double raw, centred; /* |L|^2 over kept cells and classes, as it is and without each cell's mean over the kept classes */
 } gk_output_totals;
 
-/* L [n_train,p] of the train cells in the order of the split, as float32 or as double; borrowed. Both NULL: there is more. */
+/* L [n_train,p] of the train cells in the order of the split, as float32 or as double; borrowed. Both NULL: there is
+ * more. */
 typedef struct gk_train_rows {
     const float *single;
     const double *wide;
@@ -87,8 +88,8 @@ struct gk_probe {
 
 /* Makes sure of the outputs L [n_cells,p], rows in the order of probe->cells. */
 int gk_probe_outputs(gk_probe *probe);
-/* Row r of L, once that is known: [p], valid until the next call. A large L is read where the model keeps it and is never
- * there twice. Families that need a reference ask for train cells only, of which alone a snapshot has the rows. */
+/* Row r of L, once that is known: [p], valid until the next call. A large L is read where the model keeps it and is
+ * never there twice. Families that need a reference ask for train cells only, of which alone a snapshot has the rows. */
 const double *gk_probe_row(gk_probe *probe, int r);
 /* Rows r..r+count-1 of it, at most PROBE_ROWS; not of a snapshot. */
 const double *gk_probe_rows_from(gk_probe *probe, int r, int *count);

@@ -101,7 +101,8 @@ double *gk_probe_work(gk_probe *probe, int slot, size_t count)
 /* Memory for L where the model does not keep it. */
 static int take_outputs(gk_probe *probe)
 {
-    if (!probe->kept && !probe->outputs) probe->outputs = gk_alloc((size_t)probe->n_cells * (size_t)probe->p, sizeof(double));
+    const size_t size = (size_t)probe->n_cells * (size_t)probe->p;
+    if (!probe->kept && !probe->outputs) probe->outputs = gk_alloc(size, sizeof *probe->outputs);
     return probe->kept || probe->outputs ? GK_OK : GK_FAILED;
 }
 
@@ -198,8 +199,8 @@ int gk_probe_take_sums(gk_probe *probe)
     return probe->sums || size == 0 ? GK_OK : GK_FAILED;
 }
 
-/* All that is summed over the outputs in one pass over their rows, which cost more to fetch than to sum where they lie class
- * by class. */
+/* All that is summed over the outputs in one pass over their rows, which cost more to fetch than to sum where they lie
+ * class by class. */
 static int look(gk_probe *probe)
 {
     const gk_group *g = &probe->group;

@@ -1,5 +1,5 @@
-/* snapshot.c: what the measures that wait for the final model ask of an earlier one, kept after it has moved on, so that
- * nothing need be loaded and predicted again when a run ends. */
+/* snapshot.c: what the measures that wait for the final model ask of an earlier one, kept after it has moved on, so
+ * that nothing need be loaded and predicted again when a run ends. */
 #include "measure.h"
 #include "gk_matrix.h"
 
@@ -114,7 +114,8 @@ static int take_weights(gk_snapshot *s, gk_probe *probe)
 /* What a snapshot takes at most. */
 static size_t largest(const gk_probe *probe)
 {
-    const size_t p = (size_t)probe->p, width = gk_probe_has_neurons(probe) ? (size_t)probe->method->width(probe->model) : 0;
+    const size_t p = (size_t)probe->p;
+    const size_t width = gk_probe_has_neurons(probe) ? (size_t)probe->method->width(probe->model) : 0;
     return ((size_t)probe->split->n_train * p + p * width + 5 * p * p) * sizeof(double);
 }
 

@@ -67,8 +67,8 @@ static int read_blob(void *context, size_t at, unsigned char *to, size_t n)
 
 /* ---- storing ---- */
 
-int gk_store_put_matrix_raw(gk_store *s, int64_t run, int64_t step, const char *kind, int rows, int cols, gk_dtype dtype,
-                            const void *npy, size_t size)
+int gk_store_put_matrix_raw(gk_store *s, int64_t run, int64_t step, const char *kind, int rows, int cols,
+                            gk_dtype dtype, const void *npy, size_t size)
 {
     parcel p;
     int code = pack(&(gk_piece){npy, size}, 1, &p);
@@ -166,8 +166,8 @@ int gk_store_drop_state(gk_store *s, int64_t run)
                       "DELETE FROM checkpoint WHERE run_id = ?1 AND kind = 'state'", "i", run);
 }
 
-/* The raw stream of a table's row, of which raw_size, sha256, step, id and length(data) were selected, checked against its
- * hash. */
+/* The raw stream of a table's row, of which raw_size, sha256, step, id and length(data) were selected, checked against
+ * its hash. */
 static int unpack(gk_store *s, const char *table, sqlite3_stmt *row, unsigned char **raw, size_t *size)
 {
     const int64_t raw_size = sqlite3_column_int64(row, 0);

@@ -181,8 +181,8 @@ static int connect(gk_store *s, int mode)
     sqlite3_db_config(s->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, (int *)NULL);
     /* 20 MB of pages, taken as they are read: the latest values of 100 runs lie on 2000 pages, and SQLite keeps 2 MB. */
     rc = sqlite3_exec(s->db,
-                      "PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA synchronous = NORMAL; PRAGMA secure_delete = OFF; "
-                      "PRAGMA cache_size = -20480",
+                      "PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA synchronous = NORMAL; "
+                      "PRAGMA secure_delete = OFF; PRAGMA cache_size = -20480",
                       NULL, NULL, NULL);
     return rc == SQLITE_OK ? GK_OK : gk_db_fail(s, rc, "opening");
 }
@@ -193,8 +193,8 @@ static int create(gk_store *s)
     int64_t pages = 0, version = 0;
     int rc = pragma(s, "page_count", &pages);
     if (rc == SQLITE_OK && pages != 0) return GK_OK;
-    /* Most bytes are matrices and weights: twice SQLite's pages are half as many calls of the system, and the tables' rows
-     * still take no more. */
+    /* Most bytes are matrices and weights: twice SQLite's pages are half as many calls of the system, and the tables'
+     * rows still take no more. */
     if (rc == SQLITE_OK) rc = sqlite3_exec(s->db, "PRAGMA page_size = 8192", NULL, NULL, NULL);
     if (rc == SQLITE_OK) rc = sqlite3_exec(s->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
     if (rc != SQLITE_OK) return gk_db_fail(s, rc, "making the tables");
