@@ -141,7 +141,7 @@ static int put_weights(lab_run *r, int64_t step)
     if (r->method->from_weights && !r->method->from_weights(r->model)) return GK_OK;
     r->kept = step;
     look(r, step);
-    return gk_recall_keep(&r->recall, step, r->probe);
+    return r->last ? GK_OK : gk_recall_keep(&r->recall, step, r->probe); /* the last model is still here by then */
 }
 
 static int on_checkpoint(void *context, int64_t step, gk_model *model, bool keep)
