@@ -31,6 +31,7 @@ typedef struct gk_lab_hooks {
     int (*progress)(void *context, const gk_progress *now);
     void (*event)(void *context, int64_t step, const char *kind, const char *detail);
     bool (*stop)(void *context);
+    bool crowded; /* no core is free: nothing is measured beside training */
 } gk_lab_hooks;
 
 /* Creates the run and trains it to its end. *run gets its id even when training fails after creation. */

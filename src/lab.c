@@ -3,9 +3,7 @@
 #include "gk_matrix.h"
 
 #include "describe.h"
-#include "keep.h"
-#include "record.h"
-#include "remeasure.h"
+#include "observer.h"
 #include "revive.h"
 
 #include <errno.h>
@@ -28,13 +26,11 @@ typedef struct lab_run {
     const gk_config *config;
     const gk_split *split;
     gk_recorder *recorder;
-    gk_probe *probe;
-    gk_recall recall;
+    gk_observer *observer;
     gk_train_state state;
     const gk_lab_hooks *hooks;
     gk_keep keep;         /* what of all this stays */
     bool last;            /* the loop stands at its last step */
-    int64_t measure_step; /* of the measures that are on their way through the sink, and of what the probe looks at; -1: none */
     int64_t kept;         /* the last checkpoint of weights from which the model could be brought back as it is; -1: none */
     double flushed;       /* seconds of this process at the last transaction */
     double seconds, told; /* trained by this process; of these, already in the run's wall_seconds */
@@ -62,52 +58,9 @@ static int on_event(void *context, int64_t step, const char *kind, const char *d
     return gk_recorder_event(r->recorder, step, kind, detail);
 }
 
-static int sink_value(void *context, const char *name, double value)
-{
-    lab_run *r = context;
-    return gk_keep_metric(&r->keep, r->measure_step, name, value);
-}
-
-static int sink_matrix(void *context, const char *kind, const double *data, int n)
-{
-    lab_run *r = context;
-    return gk_recorder_matrix(r->recorder, r->measure_step, kind, data, n);
-}
-
-static int sink_event(void *context, const char *kind, const char *detail)
-{
-    lab_run *r = context;
-    return gk_recorder_event(r->recorder, r->measure_step, kind, detail);
-}
-
-/* The probe looks at the model as it stands. */
-static void look(lab_run *r, int64_t step)
-{
-    if (r->measure_step != step) gk_probe_renew(r->probe);
-    r->measure_step = step;
-}
-
-/* All measures that the settings ask for, of the model as it stands; its matrices where they stay. */
-static int measure_now(lab_run *r, int64_t step)
-{
-    const gk_sink sink = {.context = r, .value = sink_value, .matrix = sink_matrix, .event = sink_event};
-    if (gk_registry_measures_nothing(r->config)) return GK_OK;
-    look(r, step);
-    for (const gk_measure *const *m = gk_measures; *m; m++) {
-        if (!gk_registry_measures(r->config, *m) || (*m)->needs_reference) continue;
-        int code = (*m)->compute(r->probe, NULL, &sink);
-        if (code != GK_OK) return code;
-    }
-    return r->keep.mode == GK_KEEP_FINAL ? GK_OK : gk_measure_matrices(r->probe, &sink);
-}
-
-/* The evaluation's outputs spare the measures a prediction. */
 static gk_output_rows *on_outputs(void *context, int64_t step)
 {
-    lab_run *r = context;
-    if (r->keep.mode != GK_KEEP_ALL || gk_registry_measures_nothing(r->config)) return NULL;
-    look(r, step);
-    return gk_probe_rows(r->probe);
+    return gk_observer_rows(((lab_run *)context)->observer, step);
 }
 
 static int on_measure(void *context, int64_t step, gk_model *model, bool last)
@@ -115,7 +68,7 @@ static int on_measure(void *context, int64_t step, gk_model *model, bool last)
     lab_run *r = context;
     (void)model;
     r->last = last;
-    return last || r->keep.mode == GK_KEEP_ALL ? measure_now(r, step) : GK_OK;
+    return last || r->keep.mode == GK_KEEP_ALL ? gk_observer_measure(r->observer, step) : GK_OK;
 }
 
 /* What the loop remembers travels in the checkpoint's metadata. */
@@ -137,11 +90,9 @@ static int put_checkpoint(lab_run *r, int64_t step, gk_tensor_set set)
 static int put_weights(lab_run *r, int64_t step)
 {
     const int code = put_checkpoint(r, step, GK_WEIGHTS);
-    if (code != GK_OK || gk_registry_measures_nothing(r->config)) return code;
-    if (r->method->from_weights && !r->method->from_weights(r->model)) return GK_OK;
+    if (code != GK_OK || (r->method->from_weights && !r->method->from_weights(r->model))) return code;
     r->kept = step;
-    look(r, step);
-    return r->last ? GK_OK : gk_recall_keep(&r->recall, step, r->probe); /* the last model is still here by then */
+    return r->last ? GK_OK : gk_observer_recall(r->observer, step); /* the last model is still here by then */
 }
 
 static int on_checkpoint(void *context, int64_t step, gk_model *model, bool keep)
@@ -165,7 +116,7 @@ static int on_moment(void *context, int64_t step, const char *kind, const char *
     int code = on_event(context, step, kind, detail);
     if (code != GK_OK || r->keep.mode != GK_KEEP_EVENTS || step < 0) return code;
     gk_keep_step(&r->keep);
-    code = measure_now(r, step);
+    code = gk_observer_measure(r->observer, step);
     return code == GK_OK ? put_weights(r, step) : code;
 }
 
@@ -198,23 +149,15 @@ static const char *status_of(int code)
     }
 }
 
-/* What refers to the final model, while that model is still here: for runs that leave no checkpoint to come back to. */
-static int measure_final(lab_run *r)
+/* A measure beside training failed: the run ends with that, at the step it is of, whatever came later. */
+static int give_way(lab_run *r, char **reason)
 {
-    const gk_sink sink = {.context = r, .value = sink_value, .matrix = sink_matrix, .event = sink_event};
-    gk_reference reference = {0};
-    if (gk_registry_measures_nothing(r->config)) return GK_OK;
-    int code = gk_reference_of(r->probe, GK_KEYS_WEIGHTS, &reference);
-    for (const gk_measure *const *m = gk_measures; code == GK_OK && *m; m++)
-        if (gk_registry_measures(r->config, *m) && (*m)->needs_reference)
-            code = (*m)->compute(r->probe, &reference, &sink);
-    if (code == GK_OK && reference.n_key > 0) {
-        char *json = gk_measure_key_json(r->probe, &reference);
-        code = json ? gk_recorder_event(r->recorder, r->measure_step, "key_frequencies", json) : GK_FAILED;
-        free(json);
-    }
-    gk_reference_free(&reference);
-    return code;
+    const int code = gk_observer_settle(r->observer);
+    free(*reason);
+    *reason = gk_text("%s", gk_error_text());
+    r->state.step = gk_observer_subject(r->observer).at;
+    const int drained = gk_recorder_drain(r->recorder); /* nothing behind the place of that measure is stored */
+    return drained == GK_OK ? code : drained;
 }
 
 /* Trains a model that stands at r->state, as far as it goes. */
@@ -222,13 +165,15 @@ static int train_recorded(gk_store *store, int64_t run, lab_run *r)
 {
     const gk_train_hooks hooks = {r, on_metric, on_moment, on_outputs, on_measure, on_checkpoint, on_progress, on_stop};
     gk_blas_threads(1); /* methods thread over batch blocks and classes; two pools of threads would clash */
-    r->measure_step = r->kept = -1;
+    r->kept = -1;
     int code = gk_recorder_start(&r->recorder, store, run);
     if (code == GK_OK) {
         r->keep = (gk_keep){.mode = gk_keep_mode_of(r->config), .recorder = r->recorder, .step = -1};
+        gk_observer_attach(r->observer, r->recorder, &r->keep);
         code = gk_train(r->method, r->model, r->config, r->split, &hooks, &r->state);
-        if (code == GK_OK && r->keep.mode == GK_KEEP_FINAL) code = measure_final(r);
+        if (code == GK_OK && r->keep.mode == GK_KEEP_FINAL) code = gk_observer_final(r->observer);
         char *reason = gk_text("%s", code == GK_OK ? "" : gk_error_text());
+        if (gk_observer_settle(r->observer) != GK_OK) code = give_way(r, &reason);
         if (code == GK_DIVERGED) on_event(r, r->state.step, "diverged", reason);
         if (code == GK_INTERRUPTED) on_event(r, r->state.step, "interrupted", NULL);
         int closed = gk_keep_end(&r->keep, code == GK_OK || code == GK_DIVERGED);
@@ -251,11 +196,12 @@ static int put_peak_memory(gk_store *store, int64_t run, int64_t step)
     return gk_store_put_event(store, run, "peak_memory", step, text);
 }
 
-/* What refers to the final model, on all checkpoints; those that are not in memory are loaded into this model. */
+/* What refers to the final model, on all checkpoints; those that are not in memory are loaded into the model that was
+ * looked at. */
 static int measure_checkpoints(gk_store *store, int64_t run, const lab_run *r)
 {
-    gk_subject subject = {.method = r->method, .model = r->model, .config = r->config, .probe = r->probe,
-                          .recall = &r->recall, .at = r->kept == r->measure_step ? r->kept : -1};
+    gk_subject subject = gk_observer_subject(r->observer);
+    if (subject.at != r->kept) subject.at = -1;
     return gk_registry_measures_nothing(r->config) ? GK_OK : gk_remeasure_reference(store, run, &subject);
 }
 
@@ -266,12 +212,12 @@ static int train_and_close(gk_store *store, int64_t run, lab_run *r)
     mallopt(M_MMAP_THRESHOLD, 1 << 20); /* so that freed pieces go back and do not add to what comes next, */
     mallopt(M_TRIM_THRESHOLD, 4 << 20); /* but for the small ones of each measure, whose pages the kernel would clear anew */
 #endif
-    int code = gk_probe_new(&r->probe, r->method, r->model, r->split, r->config);
+    const bool beside = !r->hooks || !r->hooks->crowded;
+    int code = gk_observer_start(&r->observer, r->method, r->model, r->split, r->config, beside);
     if (code == GK_OK) code = train_recorded(store, run, r);
     if (code == GK_OK && r->keep.mode != GK_KEEP_FINAL) code = measure_checkpoints(store, run, r);
-    gk_recall_free(&r->recall);
-    gk_probe_free(r->probe);
-    r->probe = NULL;
+    gk_observer_free(r->observer);
+    r->observer = NULL;
     r->method->free(r->model);
     r->model = NULL;
     if (code == GK_OK && r->keep.mode != GK_KEEP_ALL) code = gk_store_drop_state(store, run);

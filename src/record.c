@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef enum record_kind { METRIC, EVENT, MATRIX, CHECKPOINT, HEARTBEAT, COMMIT } record_kind;
+typedef enum record_kind { METRIC, EVENT, MATRIX, CHECKPOINT, HEARTBEAT, ASIDE, COMMIT } record_kind;
 
 typedef struct record {
     struct record *next;
@@ -16,6 +16,7 @@ typedef struct record {
     unsigned char *bytes;  /* event detail, a matrix's npy stream, or a checkpoint's safetensors stream */
     size_t size;
     int n;                 /* rows and columns of a matrix */
+    gk_recorder *aside;    /* what is said in this place */
 } record;
 
 struct gk_recorder {
@@ -24,12 +25,16 @@ struct gk_recorder {
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t filled, drained;
-    record *open_head, *open_tail; /* said, not yet committed: the training thread's own */
+    record *open_head, *open_tail; /* said, not yet committed: the thread's own that says it */
     record *head, *tail;           /* committed, under the lock */
     size_t waiting;                /* bytes in the committed queue, under the lock */
     bool finished;
+    bool ended;                    /* a last place was written: the writer's own while there is anything to write */
     int code; /* first failure of the writer, with its text */
     char text[512];
+
+    gk_recorder *parent; /* of a place in another's records: of the above it has the open ones alone */
+    bool closed, last;   /* under the parent's lock */
 };
 
 /* Training waits when the writer is this far behind: memory stays bounded on a slow disk. */
@@ -38,11 +43,30 @@ static const size_t WAITING_MAX = (size_t)32 << 20;
 /* A larger checkpoint is not copied into the queue: training waits until it is stored. */
 static const size_t CHECKPOINT_MAX = (size_t)16 << 20;
 
-static void record_free(record *c)
+/* Frees a list of records. Returns the bytes that they and what was said in their places took. */
+static size_t records_free(record *c)
 {
-    if (c) free(c->bytes);
-    free(c);
+    size_t bytes = 0;
+    for (record *next; c; c = next) {
+        next = c->next;
+        bytes += sizeof *c + c->size;
+        if (c->aside) bytes += records_free(c->aside->open_head);
+        free(c->aside);
+        free(c->bytes);
+        free(c);
+    }
+    return bytes;
 }
+
+/* Bytes of a list of records without what is said in their places. */
+static size_t records_size(const record *c)
+{
+    size_t bytes = 0;
+    for (; c; c = c->next) bytes += sizeof *c + c->size;
+    return bytes;
+}
+
+static int write_aside(gk_recorder *r, const gk_recorder *aside);
 
 static int write_one(gk_recorder *r, const record *c)
 {
@@ -54,9 +78,18 @@ static int write_one(gk_recorder *r, const record *c)
         return gk_store_put_matrix_raw(s, r->run, c->step, c->name, c->n, c->n, GK_F64, c->bytes, c->size);
     case CHECKPOINT: return gk_store_put_checkpoint_raw(s, r->run, c->step, c->name, c->bytes, c->size);
     case HEARTBEAT: return gk_store_heartbeat(s, r->run, c->step, c->value);
+    case ASIDE: return write_aside(r, c->aside);
     case COMMIT: break;
     }
     return GK_OK;
+}
+
+static int write_aside(gk_recorder *r, const gk_recorder *aside)
+{
+    int code = GK_OK;
+    for (const record *c = aside->open_head; code == GK_OK && c; c = c->next) code = write_one(r, c);
+    r->ended = aside->last;
+    return code;
 }
 
 /* Writes one committed transaction: the records of `c` up to and with its COMMIT. */
@@ -64,23 +97,18 @@ static int write_transaction(gk_recorder *r, const record *c)
 {
     int code = gk_store_begin(r->store);
     if (code != GK_OK) return code;
-    for (; code == GK_OK && c->kind != COMMIT; c = c->next) code = write_one(r, c);
+    for (; code == GK_OK && c->kind != COMMIT && !r->ended; c = c->next) code = write_one(r, c);
     if (code == GK_OK) code = gk_store_commit(r->store);
     if (code != GK_OK) gk_store_rollback(r->store);
     return code;
 }
 
-static size_t free_transaction(record *c)
+/* Is there a transaction, and nothing still to be said in it? Under the lock. */
+static bool is_complete(const record *c)
 {
-    size_t bytes = 0;
-    for (bool more = true; more;) {
-        record *next = c->next;
-        more = c->kind != COMMIT;
-        bytes += sizeof *c + c->size;
-        record_free(c);
-        c = next;
-    }
-    return bytes;
+    if (!c) return false;
+    while (c->kind != COMMIT && (c->kind != ASIDE || c->aside->closed)) c = c->next;
+    return c->kind == COMMIT;
 }
 
 static void *writer(void *argument)
@@ -88,16 +116,17 @@ static void *writer(void *argument)
     gk_recorder *r = argument;
     pthread_mutex_lock(&r->lock);
     for (;;) {
-        while (!r->head && !r->finished) pthread_cond_wait(&r->filled, &r->lock);
+        while (!is_complete(r->head) && (r->head || !r->finished)) pthread_cond_wait(&r->filled, &r->lock);
         if (!r->head) break;
         record *first = r->head, *last = first;
         while (last->kind != COMMIT) last = last->next;
-        const bool failed = r->code != GK_OK;
+        const bool failed = r->code != GK_OK || r->ended;
         r->head = last->next;
+        last->next = NULL;
         if (!r->head) r->tail = NULL;
         pthread_mutex_unlock(&r->lock);
         const int code = failed ? GK_OK : write_transaction(r, first);
-        const size_t bytes = free_transaction(first);
+        const size_t bytes = records_free(first);
         pthread_mutex_lock(&r->lock);
         r->waiting -= bytes;
         if (code != GK_OK) {
@@ -182,18 +211,24 @@ int gk_recorder_matrix(gk_recorder *r, int64_t step, const char *kind, const dou
     return code == GK_OK ? say(r, MATRIX, step, kind, 0, bytes, size, n) : code;
 }
 
-/* Stores a checkpoint on this thread, behind all that was said before it: that is committed, and the writer's queue is
- * empty by then. */
-static int write_here(gk_recorder *r, int64_t step, const char *kind, const gk_tensor *tensors, int n,
-                      const char *const *meta)
+/* Commits, and waits until the writer's queue is empty. */
+static int drain(gk_recorder *r)
 {
-    int code = gk_recorder_commit(r);
+    const int code = gk_recorder_commit(r);
     if (code != GK_OK) return code;
     pthread_mutex_lock(&r->lock);
     while (r->waiting > 0) pthread_cond_wait(&r->drained, &r->lock);
     pthread_mutex_unlock(&r->lock);
-    code = writer_code(r);
-    return code == GK_OK ? gk_store_put_checkpoint(r->store, r->run, step, kind, tensors, n, meta) : code;
+    return writer_code(r);
+}
+
+/* Stores a checkpoint on this thread, behind all that was said before it. */
+static int write_here(gk_recorder *r, int64_t step, const char *kind, const gk_tensor *tensors, int n,
+                      const char *const *meta)
+{
+    const int code = drain(r);
+    if (code != GK_OK || r->ended) return code;
+    return gk_store_put_checkpoint(r->store, r->run, step, kind, tensors, n, meta);
 }
 
 int gk_recorder_checkpoint(gk_recorder *r, int64_t step, const char *kind, const gk_tensor *tensors, int n,
@@ -212,13 +247,35 @@ int gk_recorder_heartbeat(gk_recorder *r, int64_t step, double seconds)
     return say(r, HEARTBEAT, step, NULL, seconds, NULL, 0, 0);
 }
 
+int gk_recorder_aside(gk_recorder *r, gk_recorder **out)
+{
+    gk_recorder *aside = gk_calloc(1, sizeof *aside);
+    if (!aside) return GK_FAILED;
+    aside->parent = r;
+    const int code = say(r, ASIDE, 0, NULL, 0, NULL, 0, 0);
+    if (code == GK_OK) *out = r->open_tail->aside = aside;
+    else free(aside);
+    return code;
+}
+
+void gk_recorder_close(gk_recorder *aside, bool last)
+{
+    gk_recorder *r = aside->parent;
+    const size_t bytes = records_size(aside->open_head);
+    pthread_mutex_lock(&r->lock);
+    aside->closed = true;
+    aside->last = last;
+    r->waiting += bytes;
+    pthread_cond_signal(&r->filled);
+    pthread_mutex_unlock(&r->lock);
+}
+
 int gk_recorder_commit(gk_recorder *r)
 {
     if (!r->open_head) return writer_code(r);
     int code = say(r, COMMIT, 0, NULL, 0, NULL, 0, 0);
     if (code != GK_OK) return code;
-    size_t bytes = 0;
-    for (const record *c = r->open_head; c; c = c->next) bytes += sizeof *c + c->size;
+    const size_t bytes = records_size(r->open_head);
     pthread_mutex_lock(&r->lock);
     while (r->waiting > WAITING_MAX && r->code == GK_OK) pthread_cond_wait(&r->drained, &r->lock);
     if (r->tail) r->tail->next = r->open_head;
@@ -231,6 +288,13 @@ int gk_recorder_commit(gk_recorder *r)
     return writer_code(r);
 }
 
+int gk_recorder_drain(gk_recorder *r)
+{
+    const int code = drain(r);
+    r->ended = false; /* the writer sleeps */
+    return code;
+}
+
 int gk_recorder_finish(gk_recorder *r)
 {
     if (!r) return GK_OK;
@@ -240,10 +304,7 @@ int gk_recorder_finish(gk_recorder *r)
     pthread_mutex_unlock(&r->lock);
     pthread_join(r->thread, NULL);
     const int code = writer_code(r);
-    for (record *c = r->open_head, *next; c; c = next) {
-        next = c->next;
-        record_free(c);
-    }
+    records_free(r->open_head);
     pthread_mutex_destroy(&r->lock);
     pthread_cond_destroy(&r->filled);
     pthread_cond_destroy(&r->drained);

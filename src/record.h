@@ -19,10 +19,18 @@ int gk_recorder_checkpoint(gk_recorder *r, int64_t step, const char *kind, const
                            const char *const *meta);
 int gk_recorder_heartbeat(gk_recorder *r, int64_t step, double seconds);
 
+/* A place in what is said for what another thread has still to say: *aside is a recorder for that thread alone, which
+ * takes metrics, events and matrices until it is closed. A transaction is written once all its places are closed.
+ * last: whatever was and will be said behind this place is not stored. */
+int gk_recorder_aside(gk_recorder *r, gk_recorder **aside);
+void gk_recorder_close(gk_recorder *aside, bool last);
+
 /* Everything said since the last commit becomes one transaction. */
 int gk_recorder_commit(gk_recorder *r);
+/* The same, and waits until it is written. Behind a last place, what is said from now on is stored again. */
+int gk_recorder_drain(gk_recorder *r);
 
-/* Writes what was committed, ends the thread and gives the store back. Accepts NULL. */
+/* Writes what was committed, ends the thread and gives the store back; every place is closed by then. Accepts NULL. */
 int gk_recorder_finish(gk_recorder *r);
 
 #endif

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "gk_lab.h"
+#include "contents.h"
 #include "src/keep.h"
 
 #include <stdio.h>
@@ -31,12 +31,6 @@ static bool on_stop(void *context)
 {
     const stopper *s = context;
     return s->at > 0 && s->step >= s->at;
-}
-
-static void open_store(gk_store **out, const char *path)
-{
-    unlink(path);
-    assert_int_equal(gk_store_open(out, path, GK_STORE_CREATE), GK_OK);
 }
 
 /* A run that memorises, generalises and settles well before its last step. */
@@ -64,60 +58,15 @@ static int64_t train(gk_store *s, const char *method, const char *mode)
     return run;
 }
 
-/* ---- what a run left, as one text ---- */
-
-static const char *const contents[] = {
-    "SELECT group_concat(line, char(10)) FROM (SELECT n.name || ' ' || m.step || ' ' || format('%!.17g', m.value) AS "
-    "line"
-    " FROM metric m JOIN metric_name n ON n.id = m.metric_id WHERE m.run_id = CAST(?1 AS INTEGER) ORDER BY n.name, "
-    "m.step)",
-    "SELECT group_concat(line, char(10)) FROM (SELECT kind || ' ' || step || ' ' || coalesce(detail, '') AS line FROM "
-    "event"
-    " WHERE run_id = CAST(?1 AS INTEGER) AND kind NOT IN ('resumed', 'interrupted', 'killed', 'peak_memory')"
-    " ORDER BY kind, step)",
-    "SELECT group_concat(line, char(10)) FROM (SELECT kind || ' ' || step || ' ' || sha256 AS line FROM matrix"
-    " WHERE run_id = CAST(?1 AS INTEGER) ORDER BY kind, step)",
-    "SELECT group_concat(line, char(10)) FROM (SELECT kind || ' ' || step || ' ' || sha256 AS line FROM checkpoint"
-    " WHERE run_id = CAST(?1 AS INTEGER) ORDER BY kind, step)",
-    "SELECT status || ' ' || step FROM run WHERE id = CAST(?1 AS INTEGER)",
-};
-enum { CONTENTS = sizeof contents / sizeof *contents };
-
-static int take_text(void *context, int columns, const char *const *names, const gk_cell *cells)
-{
-    (void)columns;
-    (void)names;
-    if (cells) *(char **)context = gk_text("%s", cells[0].text ? cells[0].text : "");
-    return GK_OK;
-}
-
-static char *content(gk_store *s, int64_t run, int which)
-{
-    char id[24], *text = NULL;
-    snprintf(id, sizeof id, "%lld", (long long)run);
-    assert_int_equal(gk_store_query(s, contents[which], (const char *const[]){id, NULL}, take_text, &text), GK_OK);
-    assert_non_null(text);
-    return text;
-}
-
-static void assert_same(gk_store *a, int64_t run_a, gk_store *b, int64_t run_b)
-{
-    for (int i = 0; i < CONTENTS; i++) {
-        char *x = content(a, run_a, i), *y = content(b, run_b, i);
-        assert_true(strcmp(x, y) == 0); /* too long to be printed */
-        free(x);
-        free(y);
-    }
-}
+/* ---- what a run left ---- */
 
 /* Whole number of rows that an SQL condition over a table finds. */
 static int64_t count(gk_store *s, const char *table, int64_t run, const char *condition)
 {
-    char sql[300], id[24], *text = NULL;
+    char sql[300];
     snprintf(sql, sizeof sql, "SELECT CAST(count(*) AS TEXT) FROM %s WHERE run_id = CAST(?1 AS INTEGER) AND %s", table,
              condition);
-    snprintf(id, sizeof id, "%lld", (long long)run);
-    assert_int_equal(gk_store_query(s, sql, (const char *const[]){id, NULL}, take_text, &text), GK_OK);
+    char *text = contents_text(s, run, sql);
     const int64_t n = atoll(text);
     free(text);
     return n;
@@ -129,7 +78,7 @@ static void keeps_what_the_setting_says(void **state)
 {
     (void)state;
     gk_store *s;
-    open_store(&s, "build/test_keep.db");
+    contents_open(&s, "build/test_keep.db");
     const int64_t ends = train(s, "mlp", "final"), moments = train(s, "mlp", "events"), all = train(s, "mlp", "all");
     gk_run_row row;
     assert_int_equal(gk_store_get_run(s, all, &row), GK_OK);
@@ -179,8 +128,8 @@ static void stopped_runs_leave_the_same(void **state)
             stopper stop = {.at = 2};
             const gk_lab_hooks hooks = {.context = &stop, .progress = on_progress, .stop = on_stop};
             int64_t run;
-            open_store(&calm, "build/test_keep_a.db");
-            open_store(&disturbed, "build/test_keep_b.db");
+            contents_open(&calm, "build/test_keep_a.db");
+            contents_open(&disturbed, "build/test_keep_b.db");
             const int64_t straight = train(calm, methods[m], modes[i]);
             configure(&config, methods[m], modes[i]);
             int code = gk_lab_train(disturbed, methods[m], &config, &hooks, &run), stops = 0;
@@ -190,7 +139,7 @@ static void stopped_runs_leave_the_same(void **state)
             }
             assert_int_equal(code, GK_OK);
             assert_true(stops >= 3);
-            assert_same(calm, straight, disturbed, run);
+            contents_assert_same(calm, straight, disturbed, run);
             gk_config_free(&config);
             gk_store_close(calm);
             gk_store_close(disturbed);
@@ -205,15 +154,15 @@ static void killed_at_the_end_stays_ended(void **state)
     (void)state;
     for (int i = 0; modes[i]; i++) {
         gk_store *s, *calm;
-        open_store(&s, "build/test_keep_a.db");
-        open_store(&calm, "build/test_keep_b.db");
+        contents_open(&s, "build/test_keep_a.db");
+        contents_open(&calm, "build/test_keep_b.db");
         const int64_t run = train(s, "mlp", modes[i]), straight = train(calm, "mlp", modes[i]);
         gk_run_row row;
         assert_int_equal(gk_store_get_run(s, run, &row), GK_OK);
         assert_int_equal(gk_store_end_run(s, run, "killed", row.step, 0, NULL), GK_OK);
         gk_run_row_free(&row);
         assert_int_equal(gk_lab_resume(s, run, NULL), GK_OK);
-        assert_same(calm, straight, s, run);
+        contents_assert_same(calm, straight, s, run);
         gk_store_close(s);
         gk_store_close(calm);
     }
@@ -227,7 +176,7 @@ static void a_state_brings_its_steps_values(void **state)
     (void)state;
     gk_store *s;
     gk_recorder *recorder;
-    open_store(&s, "build/test_keep.db");
+    contents_open(&s, "build/test_keep.db");
     const int64_t run = train(s, "rfm", "final");
     assert_int_equal(gk_recorder_start(&recorder, s, run), GK_OK);
     gk_keep k = {.mode = GK_KEEP_EVENTS, .recorder = recorder, .step = -1};

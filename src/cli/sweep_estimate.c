@@ -81,7 +81,7 @@ static int try_run(gk_store *s, const char *method, const gk_config *config, int
         code = gk_config_set(&short_config, cadences[i], cadence && strcmp(cadence, cadences[i]) == 0 ? "1" : "0",
                              "calibration");
     *t = (timed){.until = seconds};
-    const gk_lab_hooks hooks = {.context = t, .progress = on_progress, .stop = on_stop};
+    const gk_lab_hooks hooks = {.context = t, .progress = on_progress, .stop = on_stop, .crowded = true};
     const double start = gk_seconds();
     if (code == GK_OK) code = gk_lab_train(s, method, &short_config, &hooks, &run);
     out->seconds = gk_seconds() - start;

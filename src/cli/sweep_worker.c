@@ -131,7 +131,7 @@ static void judge(worker *w, int code)
 
 static int train(worker *w, gk_sweep_task *task, const gk_config *config, const char *identity)
 {
-    const gk_lab_hooks hooks = {.context = w, .progress = on_progress, .stop = on_stop};
+    const gk_lab_hooks hooks = {.context = w, .progress = on_progress, .stop = on_stop, .crowded = true};
     const gk_sweep_part *part = gk_sweep_part_of(w->job->plan, task->index);
     gk_sweep_outcome outcome;
     int64_t id;
