@@ -64,9 +64,9 @@ typedef struct gk_measure {
     int (*compute)(gk_probe *probe, const gk_reference *reference, const gk_sink *sink);
 } gk_measure;
 
-/* The raw and derived feature matrices of the model, borrowed from the probe until it is renewed: raw kinds of the
- * method, and sqrt_agop. NULL with an error line on failure. *n gets the size. */
-const double *gk_probe_feature(gk_probe *probe, const char *kind, int *n);
+/* The raw and derived feature matrices [n,n] of the model, borrowed from the probe until it is renewed: raw kinds of the
+ * method, and sqrt_agop. GK_DIVERGED where a root is asked of what is not finite. */
+int gk_probe_feature(gk_probe *probe, const char *kind, const double **out, int *n);
 
 /* Gives the probe a raw or derived matrix [n,n] that was worked out before, e.g. the stored one of this step, in place
  * of computing it; copied, and valid until the probe is renewed. */

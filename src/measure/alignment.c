@@ -33,10 +33,11 @@ int gk_measure_align(const double *matrix, const double *final_m, int n, const g
 
 static int compute_alignment(gk_probe *probe, const gk_reference *reference, const gk_sink *sink)
 {
+    const double *matrix;
     int n;
     if (!reference || !reference->final_m) return GK_OK;
-    const double *matrix = gk_probe_structural(probe, &n);
-    if (!matrix) return n < 0 ? GK_FAILED : GK_OK;
+    const int code = gk_probe_structural(probe, &matrix, &n);
+    if (code != GK_OK || !matrix) return code;
     return gk_measure_align(matrix, reference->final_m, n, sink);
 }
 
@@ -67,14 +68,14 @@ static int compute_nfa(gk_probe *probe, const gk_reference *reference, const gk_
     (void)reference;
     int n, n_nfm;
     if (!gk_probe_has_feature(probe, "sqrt_agop") || !gk_probe_has_feature(probe, "nfm")) return GK_OK;
-    const double *agop = gk_probe_feature(probe, "sqrt_agop", &n);
-    const double *nfm = agop ? gk_probe_feature(probe, "nfm", &n_nfm) : NULL;
-    if (!nfm) return GK_FAILED;
-    if (n != n_nfm) return GK_OK;
+    const double *agop, *nfm;
+    int code = gk_probe_feature(probe, "sqrt_agop", &agop, &n);
+    if (code == GK_OK) code = gk_probe_feature(probe, "nfm", &nfm, &n_nfm);
+    if (code != GK_OK || n != n_nfm) return code;
     const size_t size = (size_t)n * (size_t)n, rest = size - (size_t)n;
     double *a = gk_probe_work(probe, 0, 2 * rest);
     if (!a) return GK_FAILED;
-    int code = gk_emit(sink, "nfa_correlation", gk_pearson(agop, nfm, size));
+    code = gk_emit(sink, "nfa_correlation", gk_pearson(agop, nfm, size));
     off_diagonal(a, agop, (size_t)n);
     off_diagonal(a + rest, nfm, (size_t)n);
     return code == GK_OK ? gk_emit(sink, "nfa_correlation_nodiag", gk_pearson(a, a + rest, rest)) : code;

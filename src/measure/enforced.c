@@ -24,9 +24,10 @@ static const gk_tensor *find_metric(const gk_tensor *tensors, int n)
 /* Gives the fresh model `other` the projected metric and all other weights 0: that asks for a new solution. */
 static int load_projected(gk_probe *probe, gk_model *other, const gk_grouping *g)
 {
+    const double *metric;
     int n;
-    const double *metric = gk_probe_structural(probe, &n);
-    if (!metric) return GK_FAILED;
+    const int code = gk_probe_structural(probe, &metric, &n);
+    if (code != GK_OK) return code;
     gk_tensor tensors[GK_TENSORS_MAX];
     const int count = probe->method->tensors(other, GK_WEIGHTS, tensors);
     for (int i = 0; i < count; i++)

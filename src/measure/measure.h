@@ -109,9 +109,9 @@ double gk_probe_scale(gk_probe *probe);
 /* At least `count` doubles that live as long as the probe, uncleared; slot 0..5. Slots are shared by the families: what
  * a slot holds is gone when another family computes. NULL with an error line. */
 double *gk_probe_work(gk_probe *probe, int slot, size_t count);
-/* The matrix whose structure is asked about: `metric` for a kernel machine, sqrt_agop for a network. NULL: the method
- * has neither (no error line then, *n = 0), or it failed (*n < 0). */
-const double *gk_probe_structural(gk_probe *probe, int *n);
+/* The matrix [n,n] whose structure is asked about, borrowed: `metric` for a kernel machine, sqrt_agop for a network; *out
+ * is NULL where the method has neither. */
+int gk_probe_structural(gk_probe *probe, const double **out, int *n);
 /* The effective rank of that matrix [n,n]. */
 int gk_probe_structural_rank(gk_probe *probe, double *rank);
 bool gk_probe_has_feature(const gk_probe *probe, const char *kind);

@@ -274,28 +274,33 @@ static probe_feature *feature_slot(gk_probe *probe, const char *kind, int n)
     return f;
 }
 
-const double *gk_probe_feature(gk_probe *probe, const char *kind, int *n)
+/* f->data = the symmetric square root of the AGOP */
+static int take_root(gk_probe *probe, probe_feature *f)
+{
+    const double *agop;
+    int n;
+    int code = gk_probe_feature(probe, "agop", &agop, &n);
+    if (code != GK_OK) return code;
+    code = gk_sym_power_values(f->data, f->values, agop, n, 0.5);
+    return code == GK_OK ? code : gk_error(code, "root of the AGOP: %s", gk_error_text());
+}
+
+int gk_probe_feature(gk_probe *probe, const char *kind, const double **out, int *n)
 {
     const bool root = strcmp(kind, "sqrt_agop") == 0;
     const char *raw = root ? "agop" : kind;
-    if (!gk_probe_has_feature(probe, kind)) {
-        gk_error(GK_NOTFOUND, "method %s has no feature matrix '%s'", probe->method->name, kind);
-        return NULL;
-    }
-    const int size = probe->method->feature_size(probe->model, raw);
-    probe_feature *f = feature_slot(probe, kind, size);
-    if (!f) return NULL;
+    if (!gk_probe_has_feature(probe, kind))
+        return gk_error(GK_NOTFOUND, "method %s has no feature matrix '%s'", probe->method->name, kind);
+    probe_feature *f = feature_slot(probe, kind, probe->method->feature_size(probe->model, raw));
+    if (!f) return GK_FAILED;
     *n = f->n;
-    if (f->fresh) return f->data;
-    if (root) {
-        const double *agop = gk_probe_feature(probe, "agop", n);
-        if (!agop || gk_sym_power_values(f->data, f->values, agop, size, 0.5) != GK_OK) return NULL;
-    } else if (probe->method->feature(probe->model, raw, f->data) != GK_OK) {
-        return NULL;
-    }
+    *out = f->data;
+    if (f->fresh) return GK_OK;
+    const int code = root ? take_root(probe, f) : probe->method->feature(probe->model, raw, f->data);
+    if (code != GK_OK) return code;
     f->fresh = true;
     f->given = false;
-    return f->data;
+    return GK_OK;
 }
 
 int gk_probe_give_feature(gk_probe *probe, const char *kind, const double *data, int n)
@@ -314,21 +319,19 @@ const char *gk_probe_structural_kind(const gk_probe *probe)
     return gk_probe_has_feature(probe, kind) ? kind : NULL;
 }
 
-const double *gk_probe_structural(gk_probe *probe, int *n)
+int gk_probe_structural(gk_probe *probe, const double **out, int *n)
 {
     const char *kind = gk_probe_structural_kind(probe);
-    *n = 0;
-    if (!kind) return NULL;
-    const double *matrix = gk_probe_feature(probe, kind, n);
-    if (!matrix) *n = -1;
-    return matrix;
+    *out = NULL;
+    return kind ? gk_probe_feature(probe, kind, out, n) : GK_OK;
 }
 
 int gk_probe_structural_rank(gk_probe *probe, double *rank)
 {
+    const double *matrix;
     int n;
-    const double *matrix = gk_probe_structural(probe, &n);
-    if (!matrix) return GK_FAILED;
+    const int code = gk_probe_structural(probe, &matrix, &n);
+    if (code != GK_OK) return code;
     for (int i = 0; i < probe->n_features; i++) {
         if (probe->features[i].data != matrix || !probe->features[i].values || probe->features[i].given) continue;
         *rank = gk_effective_rank_of(probe->features[i].values, n);
@@ -345,8 +348,9 @@ int gk_measure_matrices(gk_probe *probe, const gk_sink *sink)
         if (!gk_probe_has_feature(probe, kinds[i])) continue;
         /* a kernel machine's next metric is the root of this AGOP: no second copy, no second eigenproblem */
         if (strcmp(kinds[i], "sqrt_agop") == 0 && gk_probe_has_feature(probe, "metric")) continue;
-        const double *matrix = gk_probe_feature(probe, kinds[i], &n);
-        int code = matrix ? sink->matrix(sink->context, kinds[i], matrix, n) : GK_FAILED;
+        const double *matrix;
+        int code = gk_probe_feature(probe, kinds[i], &matrix, &n);
+        if (code == GK_OK) code = sink->matrix(sink->context, kinds[i], matrix, n);
         if (code != GK_OK) return code;
     }
     return GK_OK;

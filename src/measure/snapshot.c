@@ -103,8 +103,9 @@ static int take_weights(gk_snapshot *s, gk_probe *probe)
         code = logit ? pack(s, &s->logit, logit, (size_t)probe->p * (size_t)width) : GK_FAILED;
     }
     if (code != GK_OK) return code;
-    const double *structural = gk_probe_structural(probe, &s->n);
-    if (!structural) return s->n < 0 ? GK_FAILED : GK_OK;
+    const double *structural;
+    code = gk_probe_structural(probe, &structural, &s->n);
+    if (code != GK_OK || !structural) return code;
     void *copied = NULL;
     code = copy(s, &copied, structural, (size_t)s->n * (size_t)s->n * sizeof *structural);
     s->structural = copied;

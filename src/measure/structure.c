@@ -89,10 +89,9 @@ static int emit_spectrum(gk_probe *probe, const double *block, const gk_sink *si
 static int compute(gk_probe *probe, const gk_reference *reference, const gk_sink *sink)
 {
     (void)reference;
-    int n, code;
-    const double *matrix = gk_probe_structural(probe, &n);
-    if (!matrix) return n < 0 ? GK_FAILED : GK_OK;
-    if (n != 2 * probe->p) return GK_OK;
+    const double *matrix;
+    int n, code = gk_probe_structural(probe, &matrix, &n);
+    if (code != GK_OK || !matrix || n != 2 * probe->p) return code;
     const double *block = matrix + (size_t)probe->p * (size_t)n;
     const gk_task *task = &probe->split->task;
     if ((code = emit_circularity(block, task, false, sink)) != GK_OK) return code;
