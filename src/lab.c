@@ -11,6 +11,7 @@
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
+#include <omp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -157,7 +158,10 @@ static int give_way(lab_run *r, char **reason)
     *reason = gk_text("%s", gk_error_text());
     r->state.step = gk_observer_subject(r->observer).at;
     const int drained = gk_recorder_drain(r->recorder); /* nothing behind the place of that measure is stored */
-    return drained == GK_OK ? code : drained;
+    if (drained == GK_OK) return code;
+    free(*reason);
+    *reason = gk_text("%s", gk_error_text());
+    return drained;
 }
 
 /* Trains a model that stands at r->state, as far as it goes. */
@@ -235,8 +239,7 @@ static int settle_config(gk_config *config, const char *method)
     char text[192];
     int code = GK_OK;
     if (gk_config_int(config, "threads") == 0) {
-        const long cores = sysconf(_SC_NPROCESSORS_ONLN);
-        snprintf(text, sizeof text, "%ld", cores < 1 ? 1 : cores);
+        snprintf(text, sizeof text, "%d", omp_get_num_procs());
         if ((code = gk_config_set(config, "threads", text, "threads")) != GK_OK) return code;
     }
     if (!gk_config_text(config, "name")[0]) {

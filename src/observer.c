@@ -3,10 +3,19 @@
 
 #include "recall.h"
 
+#include "gk_matrix.h"
+
+#include <assert.h>
+#include <omp.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+
+/* What is asked of the thread beside training, in this order, of one step. */
+typedef enum look { MEASURE, RECALL, LOOKS } look;
+
+/* A copy takes some twelve times its weights. Larger models are looked at while training waits. */
+static const size_t COPY_MAX = (size_t)4 << 20;
 
 struct gk_observer {
     const gk_method *method;
@@ -24,8 +33,7 @@ struct gk_observer {
     pthread_t thread; /* with a copy only, as is all that follows, which is under the lock */
     pthread_mutex_t lock;
     pthread_cond_t asked, answered;
-    gk_recorder *aside; /* measure this, and say it here; NULL: nothing to measure */
-    bool keeps;         /* then recall it */
+    gk_recorder *asked_for[LOOKS]; /* the places that a look fills, or ends the records at if it fails; NULL: not asked */
     bool working, ending;
     int code; /* first failure, with its text */
     char text[512];
@@ -33,6 +41,7 @@ struct gk_observer {
 
 /* ---- what it says ---- */
 
+/* Where everything is kept, nothing is held back, and the sieve is not needed: it is the training thread's. */
 static int sink_value(void *context, const char *name, double value)
 {
     const gk_observer *o = context;
@@ -66,30 +75,36 @@ static int measure(gk_observer *o, gk_recorder *said)
 
 /* ---- beside training ---- */
 
-static int look(gk_observer *o, gk_recorder *aside, bool keeps)
+static bool is_asked(const gk_observer *o)
+{
+    return o->asked_for[MEASURE] || o->asked_for[RECALL];
+}
+
+static int look_at_copy(gk_observer *o, look which, gk_recorder *place)
 {
     int code = GK_OK;
     if (o->stale) code = o->method->loaded(o->copy, GK_WEIGHTS, o->step);
     o->stale = false;
-    if (code == GK_OK && aside) code = measure(o, aside);
-    return code == GK_OK && keeps ? gk_recall_keep(&o->recall, o->step, o->probe) : code;
+    if (code != GK_OK) return code;
+    return which == MEASURE ? measure(o, place) : gk_recall_keep(&o->recall, o->step, o->probe);
 }
 
 static void *look_beside(void *argument)
 {
     gk_observer *o = argument;
+    gk_blas_threads(1); /* where BLAS counts its threads for each of its callers */
     pthread_mutex_lock(&o->lock);
     for (;;) {
-        while (!o->aside && !o->keeps && !o->ending) pthread_cond_wait(&o->asked, &o->lock);
-        if (!o->aside && !o->keeps) break;
-        gk_recorder *aside = o->aside;
-        const bool keeps = o->keeps, failed = o->code != GK_OK;
-        o->aside = NULL;
-        o->keeps = false;
+        while (!is_asked(o) && !o->ending) pthread_cond_wait(&o->asked, &o->lock);
+        if (!is_asked(o)) break;
+        const look which = o->asked_for[MEASURE] ? MEASURE : RECALL;
+        gk_recorder *place = o->asked_for[which];
+        const bool failed = o->code != GK_OK;
+        o->asked_for[which] = NULL;
         o->working = true;
         pthread_mutex_unlock(&o->lock);
-        const int code = failed ? GK_OK : look(o, aside, keeps);
-        if (aside) gk_recorder_close(aside, code != GK_OK || failed);
+        const int code = failed ? GK_OK : look_at_copy(o, which, place);
+        gk_recorder_close(place, code != GK_OK || failed);
         pthread_mutex_lock(&o->lock);
         o->working = false;
         if (code != GK_OK) {
@@ -107,18 +122,22 @@ int gk_observer_settle(gk_observer *o)
 {
     if (!o->copy) return GK_OK;
     pthread_mutex_lock(&o->lock);
-    while (o->aside || o->keeps || o->working) pthread_cond_wait(&o->answered, &o->lock);
+    while (is_asked(o) || o->working) pthread_cond_wait(&o->answered, &o->lock);
     pthread_mutex_unlock(&o->lock);
     return o->code == GK_OK ? GK_OK : gk_error(o->code, "%s", o->text);
 }
 
-static void ask(gk_observer *o, gk_recorder *aside, bool keeps)
+static int ask(gk_observer *o, look which)
 {
+    gk_recorder *place;
+    const int code = gk_recorder_aside(o->recorder, &place);
+    if (code != GK_OK) return code;
     pthread_mutex_lock(&o->lock);
-    if (aside) o->aside = aside;
-    o->keeps = o->keeps || keeps;
+    assert(!o->asked_for[which]); /* once a step */
+    o->asked_for[which] = place;
     pthread_cond_signal(&o->asked);
     pthread_mutex_unlock(&o->lock);
+    return GK_OK;
 }
 
 /* ---- what it looks at ---- */
@@ -160,13 +179,9 @@ gk_output_rows *gk_observer_rows(gk_observer *o, int64_t step)
 int gk_observer_measure(gk_observer *o, int64_t step)
 {
     if (sees_nothing(o)) return GK_OK;
-    int code = turn_to(o, step);
+    const int code = turn_to(o, step);
     if (code != GK_OK) return code;
-    if (!o->copy) return measure(o, o->recorder);
-    gk_recorder *aside;
-    code = gk_recorder_aside(o->recorder, &aside);
-    if (code == GK_OK) ask(o, aside, false);
-    return code;
+    return o->copy ? ask(o, MEASURE) : measure(o, o->recorder);
 }
 
 int gk_observer_recall(gk_observer *o, int64_t step)
@@ -174,9 +189,7 @@ int gk_observer_recall(gk_observer *o, int64_t step)
     if (sees_nothing(o)) return GK_OK;
     const int code = turn_to(o, step);
     if (code != GK_OK) return code;
-    if (!o->copy) return gk_recall_keep(&o->recall, step, o->probe);
-    ask(o, NULL, true);
-    return GK_OK;
+    return o->copy ? ask(o, RECALL) : gk_recall_keep(&o->recall, step, o->probe);
 }
 
 int gk_observer_final(gk_observer *o)
@@ -206,24 +219,38 @@ gk_subject gk_observer_subject(const gk_observer *o)
 
 /* ---- its life ---- */
 
+static size_t weight_bytes(const gk_observer *o)
+{
+    gk_tensor tensors[GK_TENSORS_MAX];
+    const int n = o->method->tensors(o->trained, GK_WEIGHTS, tensors);
+    size_t bytes = 0;
+    for (int i = 0; i < n; i++) bytes += gk_tensor_count(&tensors[i]) * gk_dtype_size(tensors[i].dtype);
+    return bytes;
+}
+
 /* A team of threads has every core, and a model that is more than its weights would have to be solved anew. */
 static bool can_copy(const gk_observer *o)
 {
     return gk_config_int(o->config, "threads") == 1 && gk_keep_mode_of(o->config) == GK_KEEP_ALL && !sees_nothing(o) &&
-           !o->method->outputs && !o->method->from_weights && sysconf(_SC_NPROCESSORS_ONLN) > 1;
+           !o->method->outputs && !o->method->from_weights && omp_get_num_procs() > 1 && weight_bytes(o) <= COPY_MAX;
 }
 
-static int start_beside(gk_observer *o, const gk_split *split)
+/* Where there is no memory or no thread for it, training waits for the measures. */
+static void start_beside(gk_observer *o, const gk_split *split)
 {
-    const int code = o->method->init(&o->copy, o->config, split);
-    if (code != GK_OK) return code;
+    if (o->method->init(&o->copy, o->config, split) != GK_OK) {
+        o->copy = NULL;
+        return;
+    }
     pthread_mutex_init(&o->lock, NULL);
     pthread_cond_init(&o->asked, NULL);
     pthread_cond_init(&o->answered, NULL);
-    if (pthread_create(&o->thread, NULL, look_beside, o) == 0) return GK_OK;
-    o->method->free(o->copy); /* no thread to be had: training waits for the measures */
+    if (pthread_create(&o->thread, NULL, look_beside, o) == 0) return;
+    pthread_mutex_destroy(&o->lock);
+    pthread_cond_destroy(&o->asked);
+    pthread_cond_destroy(&o->answered);
+    o->method->free(o->copy);
     o->copy = NULL;
-    return GK_OK;
 }
 
 int gk_observer_start(gk_observer **out, const gk_method *method, gk_model *model, const gk_split *split,
@@ -233,8 +260,8 @@ int gk_observer_start(gk_observer **out, const gk_method *method, gk_model *mode
     gk_observer *o = gk_calloc(1, sizeof *o);
     if (!o) return GK_FAILED;
     *o = (gk_observer){.method = method, .config = config, .trained = model, .step = -1};
-    int code = beside && can_copy(o) ? start_beside(o, split) : GK_OK;
-    if (code == GK_OK) code = gk_probe_new(&o->probe, method, o->copy ? o->copy : model, split, config);
+    if (beside && can_copy(o)) start_beside(o, split);
+    const int code = gk_probe_new(&o->probe, method, o->copy ? o->copy : model, split, config);
     if (code == GK_OK) *out = o;
     else gk_observer_free(o);
     return code;

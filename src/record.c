@@ -27,20 +27,20 @@ struct gk_recorder {
     pthread_cond_t filled, drained;
     record *open_head, *open_tail; /* said, not yet committed: the thread's own that says it */
     record *head, *tail;           /* committed, under the lock */
-    size_t waiting;                /* bytes in the committed queue, under the lock */
+    size_t waiting;                /* bytes in the committed queue, places included once they are closed; under the lock */
     bool finished;
     bool ended;                    /* a last place was written: the writer's own while there is anything to write */
     int code; /* first failure of the writer, with its text */
     char text[512];
 
     gk_recorder *parent; /* of a place in another's records: of the above it has the open ones alone */
-    bool closed, last;   /* under the parent's lock */
+    bool committed, closed, last; /* under the parent's lock */
 };
 
 /* Training waits when the writer is this far behind: memory stays bounded on a slow disk. */
 static const size_t WAITING_MAX = (size_t)32 << 20;
 
-/* A larger checkpoint is not copied into the queue: training waits until it is stored. */
+/* A larger checkpoint is not copied into the queue: training waits until it is stored, and all that stands before it. */
 static const size_t CHECKPOINT_MAX = (size_t)16 << 20;
 
 /* Frees a list of records. Returns the bytes that they and what was said in their places took. */
@@ -97,7 +97,8 @@ static int write_transaction(gk_recorder *r, const record *c)
 {
     int code = gk_store_begin(r->store);
     if (code != GK_OK) return code;
-    for (; code == GK_OK && c->kind != COMMIT && !r->ended; c = c->next) code = write_one(r, c);
+    for (; code == GK_OK && c->kind != COMMIT; c = c->next)
+        if (!r->ended || c->kind == HEARTBEAT) code = write_one(r, c); /* the time was spent all the same */
     if (code == GK_OK) code = gk_store_commit(r->store);
     if (code != GK_OK) gk_store_rollback(r->store);
     return code;
@@ -120,7 +121,7 @@ static void *writer(void *argument)
         if (!r->head) break;
         record *first = r->head, *last = first;
         while (last->kind != COMMIT) last = last->next;
-        const bool failed = r->code != GK_OK || r->ended;
+        const bool failed = r->code != GK_OK;
         r->head = last->next;
         last->next = NULL;
         if (!r->head) r->tail = NULL;
@@ -247,6 +248,18 @@ int gk_recorder_heartbeat(gk_recorder *r, int64_t step, double seconds)
     return say(r, HEARTBEAT, step, NULL, seconds, NULL, 0, 0);
 }
 
+/* The places of a list of records, under the lock: from now on what they say is waited for. Bytes of what they have said. */
+static size_t commit_places(const record *c)
+{
+    size_t bytes = 0;
+    for (; c; c = c->next) {
+        if (c->kind != ASIDE) continue;
+        c->aside->committed = true;
+        if (c->aside->closed) bytes += records_size(c->aside->open_head);
+    }
+    return bytes;
+}
+
 int gk_recorder_aside(gk_recorder *r, gk_recorder **out)
 {
     gk_recorder *aside = gk_calloc(1, sizeof *aside);
@@ -265,7 +278,7 @@ void gk_recorder_close(gk_recorder *aside, bool last)
     pthread_mutex_lock(&r->lock);
     aside->closed = true;
     aside->last = last;
-    r->waiting += bytes;
+    if (aside->committed) r->waiting += bytes; /* else the commit counts them */
     pthread_cond_signal(&r->filled);
     pthread_mutex_unlock(&r->lock);
 }
@@ -275,9 +288,9 @@ int gk_recorder_commit(gk_recorder *r)
     if (!r->open_head) return writer_code(r);
     int code = say(r, COMMIT, 0, NULL, 0, NULL, 0, 0);
     if (code != GK_OK) return code;
-    const size_t bytes = records_size(r->open_head);
     pthread_mutex_lock(&r->lock);
     while (r->waiting > WAITING_MAX && r->code == GK_OK) pthread_cond_wait(&r->drained, &r->lock);
+    const size_t bytes = commit_places(r->open_head) + records_size(r->open_head);
     if (r->tail) r->tail->next = r->open_head;
     else r->head = r->open_head;
     r->tail = r->open_tail;

@@ -25,9 +25,9 @@ static const char *const contents[] = {
     " WHERE run_id = CAST(?1 AS INTEGER) AND kind NOT IN ('resumed', 'interrupted', 'killed', 'peak_memory')"
     " ORDER BY kind, step)",
     "SELECT group_concat(line, char(10)) FROM (SELECT kind || ' ' || step || ' ' || sha256 AS line FROM matrix"
-    " WHERE run_id = CAST(?1 AS INTEGER) ORDER BY kind, step)",
+    " WHERE run_id = CAST(?1 AS INTEGER) ORDER BY id)",
     "SELECT group_concat(line, char(10)) FROM (SELECT kind || ' ' || step || ' ' || sha256 AS line FROM checkpoint"
-    " WHERE run_id = CAST(?1 AS INTEGER) ORDER BY kind, step)",
+    " WHERE run_id = CAST(?1 AS INTEGER) ORDER BY id)",
     "SELECT status || ' ' || step FROM run WHERE id = CAST(?1 AS INTEGER)",
 };
 enum { CONTENTS = sizeof contents / sizeof *contents };

@@ -8,9 +8,10 @@
 #include <cmocka.h>
 
 #include "contents.h"
-#include "src/record.h"
+#include "src/observer.h"
 
 #include <math.h>
+#include <omp.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,21 +71,58 @@ static void beside_training_leaves_the_same(void **state)
 static void a_measure_that_fails_ends_the_run_at_its_step(void **state)
 {
     (void)state;
-    static const char *const large[] = {"p", "13", "threads", "1", "d_model", "16", "d_mlp", "32", "n_heads", "2",
-                                        "init_scale", "1e6", "steps", "40", "eval_every", "0", "measure_every", "1",
-                                        "checkpoint_every", "1", NULL};
+    static const char *const looks[][2] = {{"1", "1"}, {"1", "0"}, {"0", "1"}, {"0", "3"}, {"2", "3"}};
     gk_store *s;
     contents_open(&s, "build/test_observer.db");
-    int64_t beside, waited;
-    char reason[200];
-    assert_int_equal(train(s, "transformer", large, false, &beside), GK_DIVERGED);
-    snprintf(reason, sizeof reason, "%s", gk_error_text());
-    assert_int_equal(train(s, "transformer", large, true, &waited), GK_DIVERGED);
-    assert_non_null(strstr(reason, "is not finite"));
-    assert_string_equal(reason, gk_error_text());
-    contents_assert_same(s, beside, s, waited);
+    for (size_t i = 0; i < sizeof looks / sizeof *looks; i++) {
+        const char *const large[] = {"p", "13", "threads", "1", "d_model", "16", "d_mlp", "32", "n_heads", "2",
+                                     "init_scale", "1e6", "steps", "40", "eval_every", "0", "measure_every", looks[i][0],
+                                     "checkpoint_every", looks[i][1], NULL};
+        int64_t beside, waited;
+        char reason[200];
+        assert_int_equal(train(s, "transformer", large, false, &beside), GK_DIVERGED);
+        snprintf(reason, sizeof reason, "%s", gk_error_text());
+        assert_int_equal(train(s, "transformer", large, true, &waited), GK_DIVERGED);
+        assert_non_null(strstr(reason, "is not finite"));
+        assert_string_equal(reason, gk_error_text());
+        contents_assert_same(s, beside, s, waited);
+    }
     gk_store_close(s);
     unlink("build/test_observer.db");
+}
+
+/* Does a model of these settings get a copy? */
+static bool is_copied(const char *method, const char *const *settings, bool beside)
+{
+    gk_config config;
+    gk_split split;
+    gk_model *model;
+    gk_observer *o;
+    assert_int_equal(gk_registry_config(&config, method), GK_OK);
+    set_all(&config, settings);
+    assert_int_equal(gk_registry_split(&split, &config), GK_OK);
+    const gk_method *table = gk_registry_method(method, GK_F32);
+    assert_int_equal(table->init(&model, &config, &split), GK_OK);
+    assert_int_equal(gk_observer_start(&o, table, model, &split, &config, beside), GK_OK);
+    const bool copied = gk_observer_subject(o).model != model;
+    gk_observer_free(o);
+    table->free(model);
+    gk_split_free(&split);
+    gk_config_free(&config);
+    return copied;
+}
+
+static void small_models_of_one_thread_are_copied(void **state)
+{
+    (void)state;
+    const bool cores = omp_get_num_procs() > 1;
+    assert_int_equal(is_copied("mlp", steps_mlp, true), cores);
+    assert_int_equal(is_copied("transformer", transformer, true), cores);
+    assert_false(is_copied("mlp", steps_mlp, false));
+    assert_false(is_copied("mlp", (const char *const[]){"p", "13", "threads", "2", NULL}, true));
+    assert_false(is_copied("mlp", (const char *const[]){"p", "13", "store", "final", NULL}, true));
+    assert_false(is_copied("mlp", (const char *const[]){"p", "61", "width", "6000", NULL}, true));
+    assert_false(is_copied("rfm", (const char *const[]){"p", "13", "threads", "1", NULL}, true));
 }
 
 /* ---- places ---- */
@@ -167,12 +205,44 @@ static void what_another_thread_says_has_its_place(void **state)
     unlink("build/test_observer.db");
 }
 
+/* More than the queue may hold, said and closed before its transaction is committed: nobody would write it meanwhile. */
+static void a_closed_place_does_not_stop_the_commit(void **state)
+{
+    (void)state;
+    enum { N = 1500 }; /* 18 MB a matrix */
+    gk_store *s;
+    gk_recorder *r, *aside;
+    int64_t run;
+    double *matrix = gk_calloc((size_t)N * N, sizeof *matrix);
+    assert_non_null(matrix);
+    contents_open(&s, "build/test_observer.db");
+    assert_int_equal(train(s, "mlp", (const char *const[]){"p", "5", "width", "4", "steps", "0", NULL}, true, &run), GK_OK);
+    assert_int_equal(gk_recorder_start(&r, s, run), GK_OK);
+    assert_int_equal(gk_recorder_aside(r, &aside), GK_OK);
+    assert_int_equal(gk_recorder_matrix(aside, 1, "agop", matrix, N), GK_OK);
+    assert_int_equal(gk_recorder_matrix(aside, 2, "agop", matrix, N), GK_OK);
+    gk_recorder_close(aside, false);
+    alarm(60);
+    assert_int_equal(gk_recorder_commit(r), GK_OK);
+    assert_int_equal(gk_recorder_drain(r), GK_OK);
+    assert_int_equal(gk_recorder_finish(r), GK_OK);
+    alarm(0);
+    char *text = contents_text(s, run, "SELECT CAST(count(*) AS TEXT) FROM matrix WHERE run_id = CAST(?1 AS INTEGER) AND rows = 1500");
+    assert_string_equal(text, "2");
+    free(text);
+    free(matrix);
+    gk_store_close(s);
+    unlink("build/test_observer.db");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(beside_training_leaves_the_same),
         cmocka_unit_test(a_measure_that_fails_ends_the_run_at_its_step),
+        cmocka_unit_test(small_models_of_one_thread_are_copied),
         cmocka_unit_test(what_another_thread_says_has_its_place),
+        cmocka_unit_test(a_closed_place_does_not_stop_the_commit),
     };
     return cmocka_run_group_tests_name("observer", tests, NULL, NULL);
 }
