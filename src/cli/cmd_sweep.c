@@ -203,9 +203,9 @@ static int print_outcome(const share *s, const int64_t count[GK_SWEEP_OUTCOMES],
                          const gk_sweep_cost *cost, gk_list_format format)
 {
     static const char *const names[] = {"runs",   "finished",    "stored", "resumed", "diverged", "failed", "killed",
-                                        "others", "interrupted", "jobs",   "seconds", "busy",     "cpu"};
+                                        "others", "interrupted", "waiting", "jobs",   "seconds", "busy",     "cpu"};
     gk_list list;
-    int code = gk_list_begin(&list, stdout, format, 13, names);
+    int code = gk_list_begin(&list, stdout, format, sizeof names / sizeof *names, names);
     if (code != GK_OK) return code;
     const double room = cost->wall * s->jobs;
     const gk_cell cells[] = {gk_cell_int(s->n_mine),
@@ -216,8 +216,8 @@ static int print_outcome(const share *s, const int64_t count[GK_SWEEP_OUTCOMES],
                              gk_cell_int(count[GK_SWEEP_FAILED]),
                              gk_cell_int(count[GK_SWEEP_KILLED]),
                              gk_cell_int(count[GK_SWEEP_LEFT]),
-                             gk_cell_int(count[GK_SWEEP_INTERRUPTED] + count[GK_SWEEP_WAITING] + count[GK_SWEEP_TAKEN] +
-                                         count[GK_SWEEP_ELSEWHERE]),
+                             gk_cell_int(count[GK_SWEEP_INTERRUPTED] + count[GK_SWEEP_TAKEN]),
+                             gk_cell_int(count[GK_SWEEP_WAITING] + count[GK_SWEEP_ELSEWHERE]),
                              gk_cell_int(s->jobs),
                              gk_cell_real(cost->wall),
                              gk_cell_real(room > 0 ? cost->busy / room : 0),

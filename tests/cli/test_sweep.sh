@@ -180,10 +180,12 @@ for signal in INT TERM; do
         sleep 0.1
     done
     kill -$signal $pid
+    sleep 0.01
+    kill -$signal $pid 2>/dev/null # as timeout(1) does: to the process, and to its group
     wait $pid
     status=$?
     same "SIG$signal: its exit status" "$status" "$([ $signal = INT ] && echo 130 || echo 143)"
-    prints "SIG$signal: two runs are interrupted, one is not begun" '^3,0,0,[02],0,0,0,0,3,'
+    prints "SIG$signal: two runs are interrupted, one is not begun" '^3,0,0,[02],0,0,0,0,2,1,'
     says "SIG$signal: and the way on is said" '^groklab sweep: stopped; the same command goes on from here$'
 done
 same "with a state to go on from" "$(sqlite3 long.db "SELECT count(*), count(DISTINCT run_id) FROM checkpoint WHERE kind = 'state'")" "2|2"
