@@ -160,6 +160,8 @@ const gk_sql_function *gk_store_function(int index);
 /* value NULL takes the tag away (GK_NOTFOUND if there is none). A note is the tag `note`. */
 int gk_store_tag(gk_store *s, int64_t run, const char *key, const char *value);
 int gk_store_rename(gk_store *s, int64_t run, const char *name);
+/* GK_USAGE for what would be taken for an id, a place in a list or an option. */
+int gk_store_check_name(const char *name);
 
 /* What belongs to a run and to it alone; its split stays. */
 typedef struct gk_run_extent {

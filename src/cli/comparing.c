@@ -136,10 +136,10 @@ static int check_splits(const gk_comparison *c)
         const gk_compared_run *a = &c->runs[0], *b = &c->runs[i];
         if (a->row.split_id == b->row.split_id) continue;
         return gk_error(GK_DIFFERS,
-                        "runs %s and %s have different splits (%" PRId64 ": %s mod %d, %" PRId64
-                        ": %s mod %d); --across-splits compares them all the same",
-                        a->label, b->label, a->row.split_id, a->stored.op, a->stored.p, b->row.split_id, b->stored.op,
-                        b->stored.p);
+                        "runs %s and %s have different splits (%" PRId64 ": %s mod %d, %g trained on, %" PRId64
+                        ": %s mod %d, %g); --across-splits compares them all the same",
+                        a->label, b->label, a->row.split_id, a->stored.op, a->stored.p, a->stored.train_fraction,
+                        b->row.split_id, b->stored.op, b->stored.p, b->stored.train_fraction);
     }
     return GK_OK;
 }

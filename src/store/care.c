@@ -29,11 +29,16 @@ int gk_store_tag(gk_store *s, int64_t run, const char *key, const char *value)
     return gk_error(GK_NOTFOUND, "%s: run %" PRId64 " has no tag '%s'", s->path, run, key);
 }
 
+int gk_store_check_name(const char *name)
+{
+    if (name[0] && name[0] != '@' && name[0] != '-' && strspn(name, "0123456789") < strlen(name)) return GK_OK;
+    return gk_error(GK_USAGE, "'%s' is no name for a run: it must not be empty, a number, or begin with @ or -", name);
+}
+
 int gk_store_rename(gk_store *s, int64_t run, const char *name)
 {
-    if (!name[0] || name[0] == '@' || strspn(name, "0123456789") == strlen(name))
-        return gk_error(GK_USAGE, "'%s' is no name for a run: it must not be empty, a number, or begin with @", name);
-    const int code = need_run(s, run);
+    int code = gk_store_check_name(name);
+    if (code == GK_OK) code = need_run(s, run);
     return code == GK_OK ? gk_db_exec(s, "renaming a run", "UPDATE run SET name = ?2 WHERE id = ?1", "it", run, name)
                          : code;
 }

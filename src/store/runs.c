@@ -75,9 +75,11 @@ static int insert_run(gk_store *s, const gk_method *method, const gk_config *con
 int gk_store_new_run(gk_store *s, const gk_method *method, const gk_config *config, int64_t split_id, int64_t parent_id,
                      int64_t *id)
 {
+    int code = gk_store_check_name(gk_config_text(config, "name"));
+    if (code != GK_OK) return code;
     char *json = gk_config_json(config);
     if (!json) return GK_FAILED;
-    int code = gk_store_begin(s);
+    code = gk_store_begin(s);
     if (code == GK_OK) {
         code = insert_run(s, method, config, json, split_id, parent_id);
         const int64_t run = sqlite3_last_insert_rowid(s->db);
