@@ -8,21 +8,30 @@
 
 typedef struct point {
     char *x, *y;
+    char *of; /* method and task, as far as they are not on an axis */
     double value; /* NaN: the run never came there */
     int64_t run;
 } point;
 
 typedef struct points {
+    const gk_plot_job *job;
     point *at;
     int n;
 } points;
+
+static bool named(const gk_plot_job *job, int64_t run)
+{
+    for (int i = 0; i < job->n; i++)
+        if (job->pictures[i].row.id == run) return true;
+    return job->n == 0;
+}
 
 static int take_point(void *context, int columns, const char *const *names, const gk_cell *cells)
 {
     (void)columns;
     (void)names;
     points *to = context;
-    if (!cells) return GK_OK;
+    if (!cells || !named(to->job, cells[0].integer)) return GK_OK;
     point *more = realloc(to->at, (size_t)(to->n + 1) * sizeof *more);
     if (!more) return gk_error(GK_FAILED, "no memory for %d runs of a grid", to->n + 1);
     to->at = more;
@@ -33,7 +42,8 @@ static int take_point(void *context, int columns, const char *const *names, cons
     p->value = cells[3].type == GK_CELL_INTEGER ? (double)cells[3].integer
                : cells[3].type == GK_CELL_REAL  ? cells[3].real
                                                 : NAN;
-    return p->x && p->y ? GK_OK : GK_FAILED;
+    p->of = gk_text("%s", cells[4].text);
+    return p->x && p->y && p->of ? GK_OK : GK_FAILED;
 }
 
 static int by_setting(const void *a, const void *b)
@@ -70,14 +80,7 @@ static double median_of(double *v, int n)
     return isfinite(m) ? m : NAN;
 }
 
-static bool named(const gk_plot_job *job, int64_t run)
-{
-    for (int i = 0; i < job->n; i++)
-        if (job->pictures[i].row.id == run) return true;
-    return job->n == 0;
-}
-
-static int fill(const gk_plot_job *job, gk_plot_map *map, const points *all, double *value, int *counts)
+static int fill(gk_plot_map *map, const points *all, double *value, int *counts)
 {
     double *here = gk_alloc((size_t)all->n + 1, sizeof *here);
     if (!here) return GK_FAILED;
@@ -86,8 +89,7 @@ static int fill(const gk_plot_job *job, gk_plot_map *map, const points *all, dou
             int n = 0;
             for (int i = 0; i < all->n; i++) {
                 const point *p = &all->at[i];
-                if (!named(job, p->run) || strcmp(p->x, map->x_labels[x]) != 0 || strcmp(p->y, map->y_labels[y]) != 0)
-                    continue;
+                if (strcmp(p->x, map->x_labels[x]) != 0 || strcmp(p->y, map->y_labels[y]) != 0) continue;
                 here[n++] = isnan(p->value) ? INFINITY : p->value;
             }
             value[y * map->nx + x] = median_of(here, n);
@@ -111,7 +113,9 @@ static int query(gk_plot_job *job, const char *x, const char *y, const char *nam
                      " (SELECT id FROM metric_name WHERE name = ?4) ORDER BY m.step DESC LIMIT 1)";
     }
     const char *const params[] = {x, y, method ? method : "", name, NULL};
-    char *sql = gk_text("SELECT s.run_id, CAST(a.value AS TEXT), CAST(b.value AS TEXT), %s, ?4 FROM run_summary s"
+    char *sql = gk_text("SELECT s.run_id, CAST(a.value AS TEXT), CAST(b.value AS TEXT), %s, s.method"
+                        " || CASE WHEN 'op' IN (?1, ?2) THEN '' ELSE ' ' || s.op END"
+                        " || CASE WHEN 'p' IN (?1, ?2) THEN '' ELSE ' mod ' || s.p END, ?4 FROM run_summary s"
                         " JOIN param a ON a.run_id = s.run_id AND a.key = ?1"
                         " JOIN param b ON b.run_id = s.run_id AND b.key = ?2"
                         " WHERE (?3 = '' OR s.method = ?3) AND s.status <> 'running' ORDER BY s.run_id",
@@ -119,14 +123,19 @@ static int query(gk_plot_job *job, const char *x, const char *y, const char *nam
     int code = sql ? gk_store_query(job->store, sql, params, take_point, all) : GK_FAILED;
     free(sql);
     if (code == GK_OK && all->n == 0)
-        code = gk_error(GK_NOTFOUND, "no finished run has both settings, %s and %s", x, y);
+        code = gk_error(GK_NOTFOUND, "none of %s has both settings, %s and %s",
+                        job->n > 0 ? "these runs" : "the finished runs", x, y);
+    for (int i = 1; code == GK_OK && i < all->n; i++)
+        if (strcmp(all->at[i].of, all->at[0].of) != 0)
+            code = gk_error(GK_USAGE, "one grid is of one method and task, and there are %s and %s: name the runs, or "
+                                      "choose by --method", all->at[0].of, all->at[i].of);
     return code;
 }
 
 int gk_plot_make_grid(gk_plot_job *job)
 {
     gk_plot_list settings;
-    points all = {0};
+    points all = {.job = job};
     const char *asked = gk_cli_given(job->args, "settings"), *name = gk_cli_given(job->args, "value");
     if (!name) name = "grokked_step";
     int code = gk_plot_split_list(&settings, asked ? asked : "train_fraction,weight_decay");
@@ -147,7 +156,7 @@ int gk_plot_make_grid(gk_plot_job *job)
         const size_t cells = (size_t)map.nx * (size_t)map.ny;
         double *value = gk_alloc(cells, sizeof *value);
         int *counts = gk_alloc(cells, sizeof *counts);
-        code = what && value && counts ? fill(job, &map, &all, value, counts) : GK_FAILED;
+        code = what && value && counts ? fill(&map, &all, value, counts) : GK_FAILED;
         map.value = value;
         map.counts = counts;
         map.value_name = what;
@@ -160,6 +169,7 @@ int gk_plot_make_grid(gk_plot_job *job)
     for (int i = 0; i < all.n; i++) {
         free(all.at[i].x);
         free(all.at[i].y);
+        free(all.at[i].of);
     }
     free(all.at);
     free(labels);

@@ -8,7 +8,7 @@
 
 # Every kind in every format, twice: the same bytes.
 for kind in "curves net" "matrix net@8 --nodiag" "matrix rfm --multiples 3 --block" "compare net rfm" "progress net rfm" \
-    "spectrum net rfm" "grid --settings seed,weight_decay --value test_loss"; do
+    "spectrum net rfm" "grid net elsewhere --settings split_seed,weight_decay --value test_loss"; do
     bad=0
     for end in svg pdf png; do
         # shellcheck disable=SC2086 # the words of a command line
@@ -51,7 +51,10 @@ refuses "a kernel machine has no embedding" 2 'a rfm has no embedding' plot spec
 refuses "different splits" 4 'do not share a split' plot compare net elsewhere -o a.svg
 works "different splits on demand" plot compare net elsewhere --across-splits -o a.svg
 refuses "one setting" 2 'two settings' plot grid --settings seed -o a.svg
-refuses "settings that no run has" 3 'no finished run has both' plot grid --settings seed,colour -o a.svg
+refuses "settings that no run has" 3 'none of the finished runs has both' plot grid --settings seed,colour -o a.svg
+refuses "nor the run that is named" 3 'none of these runs has both settings' plot grid rfm -o a.svg
+refuses "different tasks in one grid" 2 'there are mlp add mod 7 and mlp add mod 11: name the runs' plot grid -o a.svg
+works "different p on an axis" plot grid --settings p,seed --value test_loss --method mlp -o a.svg
 refuses "a folder that is not there" 1 'cannot write no/where.svg' plot curves net -o no/where.svg
 
 works "a page" report net rfm -o page.html
