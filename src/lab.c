@@ -206,6 +206,10 @@ static int measure_checkpoints(gk_store *store, int64_t run, const lab_run *r)
 {
     gk_subject subject = gk_observer_subject(r->observer);
     if (subject.at != r->kept) subject.at = -1;
+    if (r->hooks) {
+        subject.stop = r->hooks->stop;
+        subject.context = r->hooks->context;
+    }
     return gk_registry_measures_nothing(r->config) ? GK_OK : gk_remeasure_reference(store, run, &subject);
 }
 

@@ -90,9 +90,11 @@ static int put_matrix(void *context, const char *kind, const double *data, int n
     return gk_recorder_matrix(r->recorder, r->step, kind, data, n);
 }
 
+/* A kind of event happens once a run: what measures say there is about its last model, whichever they look at last. */
 static int put_event(void *context, const char *kind, const char *detail)
 {
     remeasure *r = context;
+    if (r->step != r->list->steps[r->list->n - 1]) return GK_OK;
     return gk_recorder_event(r->recorder, r->step, kind, detail);
 }
 
@@ -212,7 +214,9 @@ static int remeasure_run(remeasure *r)
     if (code != GK_OK) goto free_reference;
     for (size_t i = list->end; code == GK_OK && i-- > list->first;) {
         r->step = list->steps[i];
-        code = look_at(r, i);
+        if (r->subject->stop && r->subject->stop(r->subject->context))
+            code = gk_error(GK_INTERRUPTED, "interrupted while its checkpoints were measured; a resume does that again");
+        if (code == GK_OK) code = look_at(r, i);
         if (code == GK_OK) code = measure_step(r, probe, &reference, list->bare[i] && !w->waiting && !w->only);
     }
     r->step = list->steps[list->n - 1];

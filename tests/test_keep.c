@@ -148,6 +148,37 @@ static void stopped_runs_leave_the_same(void **state)
     unlink("build/test_keep_b.db");
 }
 
+/* Stopped when all steps are done, while the measures that waited for the last are on their way. */
+static void stopped_while_measuring_goes_on(void **state)
+{
+    (void)state;
+    static const char *const methods[] = {"mlp", "rfm", NULL};
+    for (int m = 0; methods[m]; m++) {
+        gk_store *calm, *disturbed;
+        gk_config config;
+        gk_run_row row;
+        int64_t run;
+        contents_open(&calm, "build/test_keep_a.db");
+        contents_open(&disturbed, "build/test_keep_b.db");
+        const int64_t straight = train(calm, methods[m], "all");
+        assert_int_equal(gk_store_get_run(calm, straight, &row), GK_OK);
+        stopper stop = {.at = row.step};
+        const gk_lab_hooks hooks = {.context = &stop, .progress = on_progress, .stop = on_stop};
+        gk_run_row_free(&row);
+        configure(&config, methods[m], "all");
+        assert_int_equal(gk_lab_train(disturbed, methods[m], &config, &hooks, &run), GK_INTERRUPTED);
+        assert_non_null(strstr(gk_error_text(), "while its checkpoints were measured"));
+        assert_int_equal(count(disturbed, "event", run, "kind = 'key_frequencies'"), 0);
+        assert_int_equal(gk_lab_resume(disturbed, run, NULL), GK_OK);
+        contents_assert_same(calm, straight, disturbed, run);
+        gk_config_free(&config);
+        gk_store_close(calm);
+        gk_store_close(disturbed);
+    }
+    unlink("build/test_keep_a.db");
+    unlink("build/test_keep_b.db");
+}
+
 /* Killed when all was stored but the word 'finished': a run that had settled must not train on. */
 static void killed_at_the_end_stays_ended(void **state)
 {
@@ -206,6 +237,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keeps_what_the_setting_says),
         cmocka_unit_test(stopped_runs_leave_the_same),
+        cmocka_unit_test(stopped_while_measuring_goes_on),
         cmocka_unit_test(killed_at_the_end_stays_ended),
         cmocka_unit_test(a_state_brings_its_steps_values),
     };

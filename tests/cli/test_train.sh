@@ -159,8 +159,16 @@ same "the same values" "$(query "SELECT count(*) > 500, count(*) = 2 * count(DIS
     FROM metrics m JOIN run r ON r.id = m.run_id WHERE r.name IN ('bare', 'twin')")" "1|1"
 same "the same matrices" "$(query "SELECT count(*), count(DISTINCT kind || sha256) FROM matrix m JOIN run r ON r.id = m.run_id
     WHERE r.name IN ('bare', 'twin')")" "30|15"
+same "the same events" "$(query "SELECT count(*), count(DISTINCT e.kind || e.step || e.detail) FROM event e JOIN run r ON r.id = e.run_id
+    WHERE r.name IN ('bare', 'twin') AND e.kind IN ('dominant_frequencies', 'key_frequencies')")" "4|2"
+works "one step again" measure twin --step 10
+same "an event is about the last model" "$(query "SELECT e.step FROM event e JOIN run r ON r.id = e.run_id
+    WHERE r.name = 'twin' AND e.kind = 'dominant_frequencies'")" 20
 refuses "none stands alone" 2 "unknown family 'none'" train mlp $small --measures none,neurons
 
+for name in 12 @last -dash; do
+    refuses "a name that would be taken for something else: $name" 2 "'$name' is no name for a run" train mlp $small "--name=$name" -q
+done
 gk train mlp --p 13 --lr 1000 --weight_decay 1000 --steps 200 --name wild
 same "diverged: status 1" "$status" 1
 same "diverged: kept with its reason" "$(query "SELECT status, error <> '' FROM run WHERE name = 'wild'")" "diverged|1"
