@@ -75,7 +75,8 @@ static int insert_run(gk_store *s, const gk_method *method, const gk_config *con
 int gk_store_new_run(gk_store *s, const gk_method *method, const gk_config *config, int64_t split_id, int64_t parent_id,
                      int64_t *id)
 {
-    int code = gk_store_check_name(gk_config_text(config, "name"));
+    const char *name = gk_config_text(config, "name");
+    int code = name[0] ? gk_store_check_name(name) : GK_OK; /* without a name it has the method's */
     if (code != GK_OK) return code;
     char *json = gk_config_json(config);
     if (!json) return GK_FAILED;

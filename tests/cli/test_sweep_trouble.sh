@@ -131,7 +131,7 @@ if [ -n "$group" ] && sh oom.sh "$group"; then
     status=$(cat oom.status)
     same "workers killed for memory: the sweep says so in its status" "$status" 1
     says "and names the runs" '^mlp/width=4000/seed=1  killed: its worker was killed by signal 9 .*memory.*; it had used [0-9]+ MB$'
-    prints "and counts them" '^ *6 +4 .* 2 +0 +0 +1 '
+    prints "and counts them" '^ *6 +4 .* 2 +0 +0 +0 +1 '
     same "they are marked, the others finished" "$(sqlite3 oom.db "SELECT status, count(*) FROM run GROUP BY 1" | tr '\n' ' ')" "finished|4 killed|2 "
     same "with an event" "$(sqlite3 oom.db "SELECT count(*) FROM event WHERE kind = 'killed' AND detail LIKE '%signal 9%'")" 2
     works "with more memory the same command finishes them" sweep hungry.ini --db oom.db --csv
