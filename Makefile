@@ -137,8 +137,10 @@ deps:
 	else echo "please install: $(APT)" >&2; exit 1; fi
 
 # ---- the main job, and the tests ----
+# What these need is built on all cores, unless the user said how many.
+ALL_CORES = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell getconf _NPROCESSORS_ONLN))
 run: deps
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory $(ALL_CORES) all
 	build/groklab run runs/first.ini
 
 # tests/run.sh runs as many at a time as there are processors (JOBS=1: one by one). The longest begin first, so that none is left
@@ -149,13 +151,13 @@ ALL_TESTS := $(TST_BIN) $(filter-out $(ALONE),$(wildcard tests/cli/test_*.sh))
 EARLY     := $(foreach t,$(LONGEST),$(filter %/$(t) %/$(t).sh,$(ALL_TESTS)))
 TESTS     := $(EARLY) $(filter-out $(EARLY),$(ALL_TESTS))
 test: deps
-	@$(MAKE) --no-print-directory all tests
+	@$(MAKE) --no-print-directory $(ALL_CORES) all tests
 	@GROKLAB=$(abspath $(OUT)/groklab) GROKLAB_SQL=$(abspath $(OUT)/groklab_sql) tests/run.sh $(TESTS) \
 	  "tests/house.sh $(OBJ)" $(if $(filter release,$(CONFIG)),$(OBJ)/tests/example) --alone $(ALONE)
 
 # The same tests under address and undefined-behaviour sanitizers, and without the per-instruction-set versions.
 check: deps
-	@$(MAKE) --no-print-directory SAN=1 sanitized
+	@$(MAKE) --no-print-directory $(ALL_CORES) SAN=1 sanitized
 
 .PHONY: tests sanitized
 tests: $(TST_BIN) $(OBJ)/tests/example
@@ -180,7 +182,7 @@ slurm-test: all
 # The README's pictures, from the main job and one sweep: about two minutes.
 .PHONY: figures
 figures: deps
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory $(ALL_CORES) all
 	rm -f build/figures.db
 	build/groklab run runs/first.ini --db build/figures.db
 	build/groklab plot compare mlp rfm transformer -o runs/compare.png --dpi 110 --db build/figures.db
@@ -195,7 +197,7 @@ figures: deps
 # The papers' published numbers, on runs of full size: some minutes.
 .PHONY: reproduce
 reproduce: deps
-	@$(MAKE) --no-print-directory all tests
+	@$(MAKE) --no-print-directory $(ALL_CORES) all tests
 	@GROKLAB=$(abspath $(OUT)/groklab) tests/reproduce.sh
 
 # This machine's speed beside PyTorch and NumPy doing the same work; BENCH='--only mlp --rounds 5' and so on.
