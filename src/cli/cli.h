@@ -64,6 +64,8 @@ int gk_cli_parse(gk_cli_args *args, const gk_command *command, int argc, char **
 void gk_cli_args_free(gk_cli_args *args);
 /* The value given last, or NULL. A flag that was given has the value "". */
 const char *gk_cli_given(const gk_cli_args *args, const char *option);
+/* The values of an option that may be repeated, in order: *out [*n], to be freed, the strings borrowed. */
+int gk_cli_given_all(const gk_cli_args *args, const char *option, const char ***out, int *n);
 /* *out keeps its value when the option was not given. GK_USAGE says what would be accepted. */
 int gk_cli_given_int(const gk_cli_args *args, const char *option, int64_t min, int64_t max, int64_t *out);
 /* Is `word` in a NULL-terminated list? */
@@ -129,7 +131,7 @@ typedef struct gk_cli_progress gk_cli_progress;
 int gk_cli_progress_new(gk_cli_progress **out, const char *label, const char *unit, bool quiet);
 void gk_cli_progress_free(gk_cli_progress *p); /* clears the line; accepts NULL */
 gk_lab_hooks gk_cli_progress_hooks(gk_cli_progress *p);
-/* SIGINT and SIGTERM ask training to stop; a second one ends the process at once. */
+/* SIGINT and SIGTERM ask training to stop; a second one, half a second later or more, ends the process at once. */
 void gk_cli_signals_catch(void);
 /* From here on they end the process again, and none has been caught. */
 void gk_cli_signals_release(void);
@@ -149,8 +151,9 @@ typedef struct gk_recipe {
     int n_runs;
 } gk_recipe;
 
-/* Reads and checks every key of every section; the error line names file:line. */
-int gk_recipe_read(gk_recipe *recipe, const char *path);
+/* Reads and checks every key of every section; the error line names file:line. sets [n_sets] override it: KEY=VALUE for
+ * every run that knows the key, or SECTION.KEY=VALUE. */
+int gk_recipe_read(gk_recipe *recipe, const char *path, const char *const *sets, int n_sets);
 void gk_recipe_free(gk_recipe *recipe);
 
 /* ---- opening and naming, in common.c ---- */

@@ -7,6 +7,7 @@
 
 static const gk_cli_option options[] = {
     {"only", 0, "NAME,...", "trains these sections of the recipe alone"},
+    {"set", 0, "KEY=VALUE", "overrides the recipe, for all runs or as NAME.KEY=VALUE; may be repeated"},
     {"quiet", 'q', NULL, "says nothing while training"},
     {NULL, 0, NULL, NULL},
 };
@@ -68,7 +69,12 @@ static int run(gk_cli *cli, const gk_cli_args *args)
     gk_recipe recipe;
     gk_store *s = NULL;
     const char *only = gk_cli_given(args, "only");
-    int code = gk_recipe_read(&recipe, args->words[0]);
+    const char **sets;
+    int n_sets;
+    int code = gk_cli_given_all(args, "set", &sets, &n_sets);
+    if (code != GK_OK) return code;
+    code = gk_recipe_read(&recipe, args->words[0], sets, n_sets);
+    free(sets);
     gk_compared *done = gk_calloc((size_t)recipe.n_runs + 1, sizeof *done);
     int n_done = 0;
     if (code == GK_OK && !done) code = GK_FAILED;
@@ -97,7 +103,7 @@ const gk_command gk_cmd_run = {
     .detail = "A recipe is an INI file. Keys above the first section and those of [split] (op, p, train_fraction,\n"
               "split_seed, split_generator, split_file) hold for every run; every other section is a run of that name,\n"
               "with method = mlp, transformer or rfm and any keys of its own. 'groklab help --keys' lists the keys.\n"
-              "example: groklab run runs/first.ini",
+              "example: groklab run runs/nanda_mainline.ini --set steps=2000",
     .options = options,
     .least = 1,
     .most = 1,

@@ -43,22 +43,12 @@ static void share_free(share *s)
     free(s->states);
 }
 
-static int read_sets(const gk_cli_args *args, const char ***out, int *n)
-{
-    *n = 0;
-    *out = gk_calloc((size_t)args->n_options + 1, sizeof **out);
-    if (!*out) return GK_FAILED;
-    for (int i = 0; i < args->n_options; i++)
-        if (strcmp(args->options[i].name, "set") == 0) (*out)[(*n)++] = args->options[i].value;
-    return GK_OK;
-}
-
 static int read_share(share *s, const gk_cli *cli, const gk_cli_args *args)
 {
     const char **sets;
     int n_sets;
     int64_t jobs = 0;
-    int code = read_sets(args, &sets, &n_sets);
+    int code = gk_cli_given_all(args, "set", &sets, &n_sets);
     if (code == GK_OK) code = gk_cli_given_int(args, "jobs", 1, 4096, &jobs);
     if (code == GK_OK) code = gk_sweep_shard_of(&s->shard, gk_cli_given(args, "shard"));
     if (code == GK_OK) code = gk_sweep_plan_read(&s->plan, args->words[0], sets, n_sets);

@@ -99,6 +99,15 @@ static bool is_dashed(const char *word)
     return word[0] == '-' && word[1] != '\0' && gk_text_real(word, &number) != GK_OK;
 }
 
+/* Too few words, or one too many, which is named: a setting without its dashes, say. */
+static int wrong_words(const gk_cli_args *args)
+{
+    const gk_command *c = args->command;
+    if (args->n_words < c->least) return gk_error(GK_USAGE, "usage: groklab %s %s", c->name, c->usage);
+    return gk_error(GK_USAGE, "'%s' is one word too many; usage: groklab %s%s%s", args->words[c->most], c->name,
+                    c->usage[0] ? " " : "", c->usage);
+}
+
 int gk_cli_parse(gk_cli_args *args, const gk_command *command, int argc, char **argv)
 {
     const size_t room = (size_t)argc + 1;
@@ -123,7 +132,7 @@ int gk_cli_parse(gk_cli_args *args, const gk_command *command, int argc, char **
     }
     if (gk_cli_given(args, "help")) return GK_OK;
     if (args->n_words < command->least || (command->most >= 0 && args->n_words > command->most))
-        return gk_error(GK_USAGE, "usage: groklab %s %s", command->name, command->usage);
+        return wrong_words(args);
     if (gk_cli_given(args, "json") && gk_cli_given(args, "csv"))
         return gk_error(GK_USAGE, "--json and --csv exclude each other");
     return GK_OK;
@@ -143,6 +152,16 @@ const char *gk_cli_given(const gk_cli_args *args, const char *option)
     for (int i = args->n_options - 1; i >= 0; i--)
         if (strcmp(args->options[i].name, option) == 0) return args->options[i].value;
     return NULL;
+}
+
+int gk_cli_given_all(const gk_cli_args *args, const char *option, const char ***out, int *n)
+{
+    *n = 0;
+    *out = gk_calloc((size_t)args->n_options + 1, sizeof **out);
+    if (!*out) return GK_FAILED;
+    for (int i = 0; i < args->n_options; i++)
+        if (strcmp(args->options[i].name, option) == 0) (*out)[(*n)++] = args->options[i].value;
+    return GK_OK;
 }
 
 int gk_cli_given_int(const gk_cli_args *args, const char *option, int64_t min, int64_t max, int64_t *out)

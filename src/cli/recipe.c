@@ -99,6 +99,38 @@ static int build(gk_recipe *recipe, const gk_ini *r)
     return code;
 }
 
+/* "key=value" goes to every run that knows the key, "NAME.key=value" to that run. */
+static int override(gk_recipe *recipe, const char *word)
+{
+    char *copy = gk_text("%s", word);
+    if (!copy) return GK_FAILED;
+    char *equals = strchr(copy, '='), *dot = strchr(copy, '.');
+    const char *name = dot && dot < equals ? copy : NULL, *key = name ? dot + 1 : copy;
+    gk_config *knows = NULL, *any = NULL;
+    int code = GK_OK;
+    if (equals) *equals = '\0';
+    if (name) *dot = '\0';
+    for (int n = 0; equals && code == GK_OK && n < recipe->n_runs; n++) {
+        gk_recipe_run *run = &recipe->runs[n];
+        if (name && strcmp(run->name, name) != 0) continue;
+        any = &run->config;
+        if (!gk_config_find(any, key)) continue;
+        knows = any;
+        code = gk_config_set(knows, key, equals + 1, "--set");
+    }
+    if (!equals || equals == copy)
+        code = gk_error(GK_USAGE, "--set: '%s' is not key=value, as in --set steps=1000 or --set mlp.width=512", word);
+    else if (!name && strcmp(key, "name") == 0)
+        code = gk_error(GK_USAGE, "--set: a name is that of one run, as in --set %s.name=%s", recipe->runs[0].name,
+                        equals + 1);
+    else if (!any)
+        code = gk_error(GK_NOTFOUND, "--set: the recipe has no section [%s]", name);
+    else if (!knows)
+        code = gk_config_set(any, key, equals + 1, "--set"); /* says what is near */
+    free(copy);
+    return code;
+}
+
 /* A split that cannot be made, or a measure that there is not, is found before anything is trained. */
 static int check_splits(const gk_recipe *recipe, const char *path)
 {
@@ -117,12 +149,13 @@ static int check_splits(const gk_recipe *recipe, const char *path)
     return GK_OK;
 }
 
-int gk_recipe_read(gk_recipe *recipe, const char *path)
+int gk_recipe_read(gk_recipe *recipe, const char *path, const char *const *sets, int n_sets)
 {
     gk_ini r;
     *recipe = (gk_recipe){0};
     int code = gk_ini_read(&r, path);
     if (code == GK_OK) code = build(recipe, &r);
+    for (int i = 0; code == GK_OK && i < n_sets; i++) code = override(recipe, sets[i]);
     if (code == GK_OK) code = check_splits(recipe, path);
     gk_ini_free(&r);
     return code;

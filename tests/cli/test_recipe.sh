@@ -30,6 +30,13 @@ same "pairs are stored" "$(query 'SELECT count(*) FROM comparison')" 4
 works "run --only --json" run good.ini --only kernel --json --quiet
 valid_json "run --json is JSON"
 same "--only trains one" "$(query 'SELECT count(*) FROM run')" 3
+works "run --set" run good.ini --set steps=3 --set net.width=16 --set kernel.name=other -q
+same "a value for all runs, or for one" "$(query "SELECT group_concat(line) FROM (SELECT r.name || ' ' || p.key || ' ' || p.value AS line
+    FROM run r JOIN param p ON p.run_id = r.id WHERE r.id > 3 AND p.key IN ('steps', 'width') ORDER BY r.id, p.key)")" "net steps 3,net width 16,other steps 3"
+refuses "--set without a value" 2 "'steps' is not key=value" run good.ini --set steps
+refuses "--set of a section that is not there" 3 "no section \[nte\]" run good.ini --set nte.steps=3
+refuses "--set suggests" 2 '\-\-set: unknown key "widht"; did you mean "width"' run good.ini --set net.widht=3
+refuses "--set of one name for two runs" 2 "a name is that of one run" run good.ini --set name=x
 refuses "--only suggests" 3 "no section \[kernle\]; did you mean \[kernel\]" run good.ini --only kernle
 
 cat >two.ini <<'R'

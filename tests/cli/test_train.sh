@@ -166,6 +166,7 @@ same "an event is about the last model" "$(query "SELECT e.step FROM event e JOI
     WHERE r.name = 'twin' AND e.kind = 'dominant_frequencies'")" 20
 refuses "none stands alone" 2 "unknown family 'none'" train mlp $small --measures none,neurons
 
+refuses "a setting without dashes" 2 "'p=5' is one word too many; usage: groklab train METHOD" train mlp p=5
 for name in 12 @last -dash; do
     refuses "a name that would be taken for something else: $name" 2 "'$name' is no name for a run" train mlp $small "--name=$name" -q
 done
