@@ -11,8 +11,8 @@ typedef enum gk_isa { GK_ISA_BASE, GK_ISA_V3, GK_ISA_V4, GK_ISA_AMX } gk_isa;
 
 /* The highest level that this CPU and its operating system have. */
 gk_isa gk_machine_isa(void);
-/* The level that the networks run at: the highest, unless the environment's GROKLAB_ISA (base, v3, v4, amx) asks for less,
- * or this build holds the base one only. */
+/* The level that the networks run at: the highest that pays on this CPU (AMX does not on Sapphire and Emerald Rapids),
+ * unless the environment's GROKLAB_ISA (base, v3, v4, amx) asks for another, or this build holds the base one only. */
 gk_isa gk_machine_isa_used(void);
 /* GK_USAGE where the environment asks for a level that there is not. */
 int gk_machine_check(void);

@@ -111,7 +111,7 @@ typedef struct gk_method {
 } gk_method;
 
 /* The tables, joined into the list in src/registry.c. dtype GK_F32 or GK_F64 for the networks (the best
- * instruction set of this CPU is picked; the environment's GROKLAB_ISA=base|v3|v4|amx narrows it). */
+ * instruction set of this CPU is picked; the environment's GROKLAB_ISA=base|v3|v4|amx picks another). */
 const gk_method *gk_mlp_method(gk_dtype dtype);
 const gk_method *gk_transformer_method(gk_dtype dtype);
 const gk_method *gk_rfm_method(void);

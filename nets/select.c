@@ -1,5 +1,5 @@
-/* select.c: picks the networks' build for this CPU: the newest instruction set that it has, unless the environment's
- * GROKLAB_ISA (base, v3, v4, amx) asks for an older one. Nothing else of this room runs before the choice is made. */
+/* select.c: picks the networks' build for this CPU: the newest instruction set that pays on it, unless the environment's
+ * GROKLAB_ISA (base, v3, v4, amx) asks for another. Nothing else of this room runs before the choice is made. */
 #include "gk_machine.h"
 #include "gk_method.h"
 

@@ -22,7 +22,7 @@
 static void three_parts_add_up(void **state)
 {
     (void)state;
-    if (gk_machine_isa_used() < GK_ISA_AMX) skip();
+    if (gk_machine_isa() < GK_ISA_AMX) skip();
     const uint32_t from = (127 - 100) << 23, to = (127 + 126) << 23;
     for (uint32_t bits = from; bits < to; bits += 65521) {
         vec x, part[3];
@@ -107,7 +107,7 @@ static void errors(product *x, bool add, double *of_amx, double *of_chain, doubl
 static void a_product_is_as_good_as_float32(void **state)
 {
     (void)state;
-    if (gk_machine_isa_used() < GK_ISA_AMX) skip();
+    if (gk_machine_isa() < GK_ISA_AMX) skip();
     product *x = aligned_alloc(64, sizeof *x);
     assert_non_null(x);
     for (int positive = 0; positive < 2; positive++)

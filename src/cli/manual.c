@@ -97,7 +97,7 @@ void gk_manual_page(FILE *out, const gk_command *const *commands)
           ".SH ENVIRONMENT\n"
           ".TP\n.B GROKLAB_DB\nthe database where \\-\\-db is not given\n"
           ".TP\n.B GROKLAB_BUSY_MS\nhow long to wait for a locked database, in milliseconds (60000)\n"
-          ".TP\n.B GROKLAB_ISA\nnarrows the networks' instruction set: base, v3, v4 or amx\n"
+          ".TP\n.B GROKLAB_ISA\nthe networks' instruction set in place of the best that this CPU has: base, v3, v4 or amx\n"
           ".TP\n.B OPENBLAS_CORETYPE\nwhere it is unset and OpenBLAS would mistake this CPU for an older one, groklab sets "
           "it and executes itself again\n"
           ".TP\n.B NO_COLOR\nno colours\n.SH FILES\n.TP\n.I runs/groklab.db\nthe default database\n"
