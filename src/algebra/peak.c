@@ -153,16 +153,18 @@ int gk_machine_check(void)
     return gk_error(GK_USAGE, "GROKLAB_ISA is '%s'; base, v3, v4 and amx are accepted", getenv("GROKLAB_ISA"));
 }
 
+#if defined(GK_PORTABLE)
+enum { ONLY_BASE = true };
+#else
+enum { ONLY_BASE = false };
+#endif
+
 gk_isa gk_machine_isa_used(void)
 {
-#if defined(GK_PORTABLE)
-    return GK_ISA_BASE;
-#else
-    const gk_isa have = gk_machine_isa();
+    const gk_isa have = ONLY_BASE ? GK_ISA_BASE : gk_machine_isa();
     const int asked = asked_isa();
     if (asked == WHAT_PAYS && have == GK_ISA_AMX && !amx_pays()) return GK_ISA_V4;
     return asked >= 0 && asked < (int)have ? (gk_isa)asked : have;
-#endif
 }
 
 /* Flops a second of the calling thread: the best of many short blocks. */
