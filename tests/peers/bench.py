@@ -194,6 +194,10 @@ def main():
     parser.add_argument("--only", help="groups, of " + ", ".join(group["name"] for group in GROUPS))
     parser.add_argument("--lines", default="build/peers/lines.jsonl")
     chosen = parser.parse_args()
+    names = [group["name"] for group in GROUPS]
+    unknown = [name for name in (chosen.only or "").split(",") if name and name not in names]
+    if unknown:
+        parser.error(f"--only: there is no group {unknown[0]}; there are {', '.join(names)}")
     groups = [group for group in GROUPS if not chosen.only or group["name"] in chosen.only.split(",")]
     if not importlib.util.find_spec("torch"):
         print("bench-peers: the networks are skipped, there is no torch")
