@@ -25,6 +25,11 @@ static inline size_t gk_tensor_count(const gk_tensor *t)
     return n;
 }
 
+static inline size_t gk_tensor_bytes(const gk_tensor *t)
+{
+    return gk_tensor_count(t) * gk_dtype_size(t->dtype);
+}
+
 enum { GK_TENSORS_MAX = 64 };
 
 typedef enum gk_tensor_set {

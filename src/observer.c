@@ -154,7 +154,7 @@ static void take_weights(gk_observer *o)
     const int n = o->method->tensors(o->trained, GK_WEIGHTS, from);
     o->method->tensors(o->copy, GK_WEIGHTS, to);
     for (int i = 0; i < n; i++)
-        memcpy(to[i].data, from[i].data, gk_tensor_count(&from[i]) * gk_dtype_size(from[i].dtype));
+        memcpy(to[i].data, from[i].data, gk_tensor_bytes(&from[i]));
     o->stale = true;
 }
 
@@ -224,7 +224,7 @@ static size_t weight_bytes(const gk_observer *o)
     gk_tensor tensors[GK_TENSORS_MAX];
     const int n = o->method->tensors(o->trained, GK_WEIGHTS, tensors);
     size_t bytes = 0;
-    for (int i = 0; i < n; i++) bytes += gk_tensor_count(&tensors[i]) * gk_dtype_size(tensors[i].dtype);
+    for (int i = 0; i < n; i++) bytes += gk_tensor_bytes(&tensors[i]);
     return bytes;
 }
 

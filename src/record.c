@@ -237,7 +237,7 @@ int gk_recorder_checkpoint(gk_recorder *r, int64_t step, const char *kind, const
 {
     unsigned char *bytes;
     size_t size = 0;
-    for (int i = 0; i < n; i++) size += gk_tensor_count(&tensors[i]) * gk_dtype_size(tensors[i].dtype);
+    for (int i = 0; i < n; i++) size += gk_tensor_bytes(&tensors[i]);
     if (size > CHECKPOINT_MAX) return write_here(r, step, kind, tensors, n, meta);
     int code = gk_safetensors_write(tensors, n, meta, &bytes, &size);
     return code == GK_OK ? say(r, CHECKPOINT, step, kind, 0, bytes, size, 0) : code;

@@ -138,7 +138,7 @@ static inline void rfm_lab_copy(rfm_lab *to, rfm_lab *from, int64_t step)
     assert_int_equal(rfm->tensors(to->model, GK_STATE, b), n);
     for (int i = 0; i < n; i++) {
         assert_string_equal(a[i].name, b[i].name);
-        memcpy(b[i].data, a[i].data, gk_tensor_count(&a[i]) * gk_dtype_size(a[i].dtype));
+        memcpy(b[i].data, a[i].data, gk_tensor_bytes(&a[i]));
     }
     assert_int_equal(rfm->loaded(to->model, GK_STATE, step), GK_OK);
 }

@@ -18,7 +18,7 @@ static void carry(nets_lab *to, nets_lab *from, gk_tensor_set set, int64_t step)
     assert_int_equal(to->method->tensors(to->model, set, b), n);
     for (int k = 0; k < n; k++) {
         assert_string_equal(a[k].name, b[k].name);
-        memcpy(b[k].data, a[k].data, gk_tensor_count(&a[k]) * gk_dtype_size(a[k].dtype));
+        memcpy(b[k].data, a[k].data, gk_tensor_bytes(&a[k]));
     }
     assert_int_equal(to->method->loaded(to->model, set, step), GK_OK);
 }

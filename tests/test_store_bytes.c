@@ -432,7 +432,7 @@ static void taste_safetensors(const unsigned char *data, size_t n)
     volatile unsigned sum = 0;
     for (int i = 0; i < count; i++) {
         const unsigned char *bytes = index[i].data;
-        for (size_t k = 0; k < gk_tensor_count(&index[i]) * gk_dtype_size(index[i].dtype); k++) sum += bytes[k];
+        for (size_t k = 0; k < gk_tensor_bytes(&index[i]); k++) sum += bytes[k];
     }
 }
 

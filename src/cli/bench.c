@@ -88,7 +88,7 @@ static int state_load(const state *at, subject *s)
     gk_tensor tensors[GK_TENSORS_MAX];
     s->method->tensors(s->model, GK_STATE, tensors);
     for (int i = 0; i < at->n; i++)
-        memcpy(tensors[i].data, at->data[i], gk_tensor_count(&tensors[i]) * gk_dtype_size(tensors[i].dtype));
+        memcpy(tensors[i].data, at->data[i], gk_tensor_bytes(&tensors[i]));
     return s->method->loaded(s->model, GK_STATE, at->step);
 }
 

@@ -31,7 +31,7 @@ static int load_projected(gk_probe *probe, gk_model *other, const gk_grouping *g
     gk_tensor tensors[GK_TENSORS_MAX];
     const int count = probe->method->tensors(other, GK_WEIGHTS, tensors);
     for (int i = 0; i < count; i++)
-        memset(tensors[i].data, 0, gk_tensor_count(&tensors[i]) * gk_dtype_size(tensors[i].dtype));
+        memset(tensors[i].data, 0, gk_tensor_bytes(&tensors[i]));
     double *m = find_metric(tensors, count)->data;
     memcpy(m, metric, (size_t)n * (size_t)n * sizeof *m);
     gk_circulant_enforce(m, g);

@@ -26,7 +26,7 @@ static json_t *header_of(const gk_tensor *tensors, int n, const char *const *met
     *bytes = 0;
     for (int i = 0; i < n; i++) {
         const size_t start = *bytes;
-        *bytes += gk_tensor_count(&tensors[i]) * gk_dtype_size(tensors[i].dtype);
+        *bytes += gk_tensor_bytes(&tensors[i]);
         json_t *shape = json_array();
         for (int k = 0; k < tensors[i].rank; k++) json_array_append_new(shape, json_integer(tensors[i].shape[k]));
         json_t *entry = json_pack("{s:s, s:o, s:[I, I]}", "dtype", DTYPES[tensors[i].dtype], "shape", shape,
@@ -57,7 +57,7 @@ int gk_safetensors_pieces(const gk_tensor *tensors, int n, const char *const *me
         memset(raw + LENGTH_SIZE + used, ' ', length - used);
         out[0] = (gk_piece){raw, LENGTH_SIZE + length};
         for (int i = 0; i < n; i++)
-            out[i + 1] = (gk_piece){tensors[i].data, gk_tensor_count(&tensors[i]) * gk_dtype_size(tensors[i].dtype)};
+            out[i + 1] = (gk_piece){tensors[i].data, gk_tensor_bytes(&tensors[i])};
     }
     free(text);
     *head = raw;
@@ -155,7 +155,7 @@ static int take_tensor(const char *name, const json_t *entry, const unsigned cha
                         "tensor '%.80s': its bytes %" JSON_INTEGER_FORMAT " to %" JSON_INTEGER_FORMAT
                         " are out of range; the stream has %zu (is it truncated?)",
                         name, from, to, there);
-    const size_t bytes = gk_tensor_count(out) * gk_dtype_size(out->dtype);
+    const size_t bytes = gk_tensor_bytes(out);
     if ((size_t)(to - from) != bytes)
         return gk_error(GK_FAILED,
                         "tensor '%.80s': its shape needs %zu bytes and its data_offsets span %" JSON_INTEGER_FORMAT,
@@ -188,7 +188,7 @@ static int check_cover(const gk_tensor *tensors, int n, const unsigned char *dat
         if (start > end)
             return gk_error(GK_FAILED, "tensor '%s': %td bytes before it belong to no tensor", sorted[i]->name,
                             start - end);
-        end = start + gk_tensor_count(sorted[i]) * gk_dtype_size(sorted[i]->dtype);
+        end = start + gk_tensor_bytes(sorted[i]);
     }
     if (end != data + there)
         return gk_error(GK_FAILED, "%td bytes at the end of a safetensors stream belong to no tensor",
@@ -260,7 +260,7 @@ int gk_safetensors_read(const unsigned char *raw, size_t size, const gk_tensor *
     }
     for (int i = 0; i < n; i++) {
         const gk_tensor *t = named(there, n_there, tensors[i].name);
-        const size_t bytes = gk_tensor_count(t) * gk_dtype_size(t->dtype);
+        const size_t bytes = gk_tensor_bytes(t);
         if (bytes) memcpy(tensors[i].data, t->data, bytes);
     }
     return GK_OK;
