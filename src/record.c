@@ -304,7 +304,7 @@ int gk_recorder_commit(gk_recorder *r)
 int gk_recorder_drain(gk_recorder *r)
 {
     const int code = drain(r);
-    r->ended = false; /* the writer sleeps */
+    if (code == GK_OK) r->ended = false; /* the writer sleeps */
     return code;
 }
 

@@ -73,9 +73,9 @@ static bool has_amx(void)
 #endif
 }
 
-/* Do the tiles pay here? Twice the rate of multiply-adds on Granite Rapids, over hours; on the generation before, a share
- * of the time only: there the clock falls under them, and a step took 1.1 to 1.3 times as long as without (medians; the
- * best were .93). */
+/* Do the tiles pay here? Twice the rate of multiply-adds on Granite Rapids, over hours; on Emerald Rapids only at times:
+ * the clock falls under them, and a step took 1.25 to 1.35 times as long as without (medians of runs by turns; the best
+ * were .93). Sapphire Rapids has the same cores. */
 static bool amx_pays(void)
 {
     enum { SAPPHIRE_RAPIDS = 0x8f, EMERALD_RAPIDS = 0xcf };

@@ -105,7 +105,7 @@ static int override(gk_recipe *recipe, const char *word)
     char *copy = gk_text("%s", word);
     if (!copy) return GK_FAILED;
     char *equals = strchr(copy, '='), *dot = strchr(copy, '.');
-    const char *name = dot && dot < equals ? copy : NULL, *key = name ? dot + 1 : copy;
+    const char *name = equals && dot && dot < equals ? copy : NULL, *key = name ? dot + 1 : copy;
     gk_config *knows = NULL, *any = NULL;
     int code = GK_OK;
     if (equals) *equals = '\0';
