@@ -75,7 +75,7 @@ static bool has_amx(void)
 
 /* Do the tiles pay here? Twice the rate of multiply-adds on Granite Rapids, over hours; on Emerald Rapids only at times:
  * the clock falls under them, and a step took 1.25 to 1.35 times as long as without (medians of runs by turns; the best
- * were .93). Sapphire Rapids has the same cores. */
+ * were .93). Sapphire Rapids, the generation before, is held to be like it; it was not measured. */
 static bool amx_pays(void)
 {
     enum { SAPPHIRE_RAPIDS = 0x8f, EMERALD_RAPIDS = 0xcf };
