@@ -17,11 +17,14 @@
 #include <math.h>
 #include <stdlib.h>
 
+enum { TOGETHER = 4 }; /* pairs whose Gram matrices are added to the sum at a time: it is as large as they are */
+
 typedef struct columns { /* row lengths; padding is 0 */
     int first, classes;  /* the classes whose Jacobian rows are summed: all p, or one */
     int d;               /* residual columns of r: d rounded up to a panel */
-    int all;             /* and behind them (v_jh - o_h) . r_ch for j = 0, 1 */
     int line;            /* factors over classes: their number rounded up, an odd number of cache lines */
+    int block;           /* columns of a Gram matrix that are computed at a time: whole heads where that fits a panel */
+    int gram;            /* rows of a Gram matrix: d, and (v_jh - o_h) . r_h of j = 0, 1 and every head */
     int mixed;           /* of P at one position: d, */
     int one;             /* and behind them one a head, both rounded up to vectors */
 } columns;
@@ -29,17 +32,19 @@ typedef struct columns { /* row lengths; padding is 0 */
 typedef struct factors { /* what is the same for every pair */
     real *logit;         /* [dm, line] rows of W_out W_U */
     real *value;         /* [dm, d] rows of (W_O W_in)^T, by panels: [d / PANEL][dm][PANEL] */
-    real *skip;          /* [classes, all] W_U^T W_O^T */
+    real *skip;          /* [classes, d] W_U^T W_O^T */
 } factors;
 
 typedef struct agop_work { /* one thread's */
     real *slope;           /* [TF_BLOCK, dm] s' */
     real *shared;          /* [dm] s' that the pairs with one x share */
     real *logit, *value;   /* packed rows of the neurons in work, value by panels */
-    real *r_shared, *r;    /* [classes, all] */
-    real *mixing;          /* [d, all - d] (v_jh - o_h) of each column's head */
-    real *gram;            /* [all, all] r^T r, as far as it is read */
-    real *attention;       /* [2, one] a_jh of each column of P */
+    real *r_shared, *r;    /* [classes, d] */
+    real *relative;        /* [2, d] v_j - o */
+    int waiting;           /* pairs that stand in these three and are not yet in `part` */
+    real *gram;            /* [TOGETHER][gram, d] r^T r and below it relative_jh r_h^T r, as far as they are read */
+    real *corner;          /* [TOGETHER][2 heads, 2 heads] relative_jh r_h^T r_g relative_ig */
+    real *attention;       /* [TOGETHER][2, one] a_jh of each column of P */
     real *part;            /* [2 one, 2 one] sum of P^T P over one block */
     double *s;             /* the same over all of this thread's pairs */
     double *mean;          /* [classes, 2 one] sum of P when centred */
@@ -49,11 +54,14 @@ static columns columns_of(const tf_sizes *s, int first, int classes)
 {
     const int line = 64 / (int)sizeof(real), lines = (classes + line - 1) / line;
     const int d = round_up(s->d, PANEL), mixed = round_up(s->d, VEC);
+    int block = s->dh;
+    while (block % VEC != 0 || block < 2 * VEC) block += s->dh;
     return (columns){.first = first,
                      .classes = classes,
                      .d = d,
-                     .all = d + round_up(2 * s->heads, VEC),
                      .line = (lines | 1) * line,
+                     .block = block < PANEL ? block : PANEL,
+                     .gram = s->d + 2 * s->heads,
                      .mixed = mixed,
                      .one = mixed + round_up(s->heads, VEC)};
 }
@@ -62,21 +70,23 @@ static void factors_take(factors *f, gk_pool *pool, const tf_sizes *s, columns c
 {
     f->logit = gk_pool_take(pool, (size_t)s->dm * (size_t)c.line, sizeof(real));
     f->value = gk_pool_take(pool, (size_t)s->dm * (size_t)c.d, sizeof(real));
-    f->skip = gk_pool_take(pool, (size_t)c.classes * (size_t)c.all, sizeof(real));
+    f->skip = gk_pool_take(pool, (size_t)c.classes * (size_t)c.d, sizeof(real));
 }
 
 static void work_take(agop_work *k, gk_pool *pool, const tf_sizes *s, columns c)
 {
-    const size_t classes = (size_t)c.classes, dm = (size_t)s->dm, all = (size_t)c.all, two = 2 * (size_t)c.one;
+    const size_t classes = (size_t)c.classes, dm = (size_t)s->dm, d = (size_t)c.d, two = 2 * (size_t)c.one;
     k->slope = gk_pool_take(pool, TF_BLOCK * dm, sizeof(real));
     k->shared = gk_pool_take(pool, dm, sizeof(real));
     k->logit = gk_pool_take(pool, dm * (size_t)c.line, sizeof(real));
-    k->value = gk_pool_take(pool, dm * (size_t)c.d, sizeof(real));
-    k->r_shared = gk_pool_take(pool, classes * all, sizeof(real));
-    k->r = gk_pool_take(pool, classes * all, sizeof(real));
-    k->mixing = gk_pool_take(pool, (size_t)c.d * (all - (size_t)c.d), sizeof(real));
-    k->gram = gk_pool_take(pool, all * all, sizeof(real));
-    k->attention = gk_pool_take(pool, two, sizeof(real));
+    k->value = gk_pool_take(pool, dm * d, sizeof(real));
+    k->r_shared = gk_pool_take(pool, classes * d, sizeof(real));
+    k->r = gk_pool_take(pool, classes * d, sizeof(real));
+    k->relative = gk_pool_take(pool, 2 * d, sizeof(real));
+    k->waiting = 0;
+    k->gram = gk_pool_take(pool, TOGETHER * (size_t)c.gram * d, sizeof(real));
+    k->corner = gk_pool_take(pool, TOGETHER * 4 * (size_t)(s->heads * s->heads), sizeof(real));
+    k->attention = gk_pool_take(pool, TOGETHER * two, sizeof(real));
     k->part = gk_pool_take(pool, two * two, sizeof(real));
     k->s = gk_pool_take(pool, two * two, sizeof(double));
     k->mean = gk_pool_take(pool, classes * two, sizeof(double));
@@ -98,7 +108,7 @@ static int factors_fill(factors *f, const gk_model *m, columns c)
     const real *w_u = m->w.w_u + c.first;
     net_gemm(false, false, s->dm, c.classes, s->d, 1, m->w.w_out, s->d, w_u, s->vocab, 0, f->logit, c.line);
     net_gemm(true, true, s->dm, s->d, s->d, 1, m->w.w_in, s->dm, m->w.w_o, s->d, 0, value, s->d);
-    net_gemm(true, true, c.classes, s->d, s->d, 1, w_u, s->vocab, m->w.w_o, s->d, 0, f->skip, c.all);
+    net_gemm(true, true, c.classes, s->d, s->d, 1, w_u, s->vocab, m->w.w_o, s->d, 0, f->skip, c.d);
     for (int n = 0; n < s->dm; n++) put_value(f->value, value + (ptrdiff_t)n * s->d, n, s->dm, s->d);
     free(value);
     return GK_OK;
@@ -121,7 +131,7 @@ static void add_neurons(real *r, agop_work *k, const factors *f, const real *slo
         count++;
     }
     for (int q = 0; q < c.d; q += PANEL)
-        tile_panel(r + q, c.all, (tile_left){k->logit, 1, c.line}, (tile_right){k->value + (ptrdiff_t)q * s->dm, PANEL},
+        tile_panel(r + q, c.d, (tile_left){k->logit, 1, c.line}, (tile_right){k->value + (ptrdiff_t)q * s->dm, PANEL},
                    c.classes, count, true);
 }
 
@@ -133,74 +143,125 @@ static void share_neurons(agop_work *k, const factors *f, int first, int rows, b
     for (int i = 0; relu && i < rows; i++)
         for (int n = 0; n < s->dm; n++) k->shared[n] += slope[(ptrdiff_t)i * s->dm + n];
     for (int n = 0; n < s->dm; n++) k->shared[n] = 2 * k->shared[n] > (real)rows ? 1 : 0;
-    memcpy(k->r_shared, f->skip, (size_t)c.classes * (size_t)c.all * sizeof(real));
+    memcpy(k->r_shared, f->skip, (size_t)c.classes * (size_t)c.d * sizeof(real));
     add_neurons(k->r_shared, k, f, k->shared, NULL, s, c);
 }
 
-/* k->r and k->attention of pair i of the block. */
+/* k->r, k->relative and the next k->attention, of pair i of the block. */
 static void pair_rows(agop_work *k, const factors *f, const tf_block *b, int i, const tf_sizes *s, columns c)
 {
     const real *a = b->a + (ptrdiff_t)i * s->heads * 3, *o = b->o + (ptrdiff_t)i * s->d;
-    const int beside = c.all - c.d;
-    memcpy(k->r, k->r_shared, (size_t)c.classes * (size_t)c.all * sizeof(real));
+    memcpy(k->r, k->r_shared, (size_t)c.classes * (size_t)c.d * sizeof(real));
     add_neurons(k->r, k, f, k->slope + (ptrdiff_t)i * s->dm, k->shared, s, c);
     for (int j = 0; j < 2; j++) {
         const real *v = b->v + (ptrdiff_t)(2 * i + j) * s->d;
-        real *on = k->attention + (ptrdiff_t)j * c.one;
+        real *on = k->attention + (ptrdiff_t)(2 * k->waiting + j) * c.one;
         for (int q = 0; q < s->d; q++) {
-            k->mixing[(ptrdiff_t)q * beside + j * s->heads + q / s->dh] = v[q] - o[q];
+            k->relative[(ptrdiff_t)j * c.d + q] = v[q] - o[q];
             on[q] = a[3 * (q / s->dh) + j];
         }
         for (int h = 0; h < s->heads; h++) on[c.mixed + h] = a[3 * h + j];
     }
-    tile_columns(k->r + c.d, c.all, (tile_left){k->r, c.all, 1}, (tile_right){k->mixing, beside}, c.classes, s->d,
-                 beside, false);
 }
 
-/* k->gram = r^T r, as far as it is read: of a residual row the columns of its head and of those behind, of the others
- * all. */
+static real dot(const real *a, const real *b, int n)
+{
+    real sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (int i = 0; i < n; i++) sum += a[i] * b[i];
+    return sum;
+}
+
+/* Columns of the Gram matrix's block at q, and the rows that are read of them: of a residual row the columns of its
+ * head and of those behind. */
+static int gram_block(int q, int *rows, const tf_sizes *s, columns c)
+{
+    const int width = net_rows(c.d, q, c.block), last = net_rows(s->d, q, width) + q - 1;
+    *rows = (last / s->dh + 1) * s->dh;
+    return width;
+}
+
+/* The next k->gram and k->corner. */
 static void pair_gram(agop_work *k, const tf_sizes *s, columns c)
 {
-    const real *beside = k->r + c.d;
-    real *below = k->gram + (ptrdiff_t)c.d * c.all;
-    for (int q = 0; q < s->d; q += PANEL) {
-        const int last = net_rows(s->d, q, PANEL) + q - 1, rows = (last / s->dh + 1) * s->dh;
-        const tile_right right = {k->r + q, c.all};
-        tile_panel(k->gram + q, c.all, (tile_left){k->r, 1, c.all}, right, rows, c.classes, false);
-        tile_panel(below + q, c.all, (tile_left){beside, 1, c.all}, right, 2 * s->heads, c.classes, false);
+    const ptrdiff_t heads = s->heads, dh = s->dh, d = c.d;
+    real *gram = k->gram + k->waiting * c.gram * d, *below = gram + s->d * d;
+    real *corner = k->corner + k->waiting * 4 * heads * heads;
+    for (int q = 0, rows, width; q < s->d; q += width) {
+        width = gram_block(q, &rows, s, c);
+        tile_columns(gram + q, d, (tile_left){k->r, 1, d}, (tile_right){k->r + q, d}, rows, c.classes, width, false);
     }
-    tile_columns(below + c.d, c.all, (tile_left){beside, 1, c.all}, (tile_right){beside, c.all}, 2 * s->heads,
-                 c.classes, c.all - c.d, false);
+    for (int q = 0, rows, width; q < s->d; q += width) {
+        width = gram_block(q, &rows, s, c);
+        for (ptrdiff_t h = 0; h < heads; h++) {
+            const real *of_head = k->relative + h * dh;
+            if (h * dh < rows) {
+                tile_columns(below + h * d + q, heads * d, (tile_left){of_head, d, 1},
+                             (tile_right){gram + h * dh * d + q, d}, 2, s->dh, width, false);
+                continue;
+            }
+            for (ptrdiff_t i = q; i < q + width && i < s->d; i++) /* from the mirror image */
+                for (ptrdiff_t j = 0; j < 2; j++)
+                    below[(j * heads + h) * d + i] = dot(of_head + j * d, gram + i * d + h * dh, s->dh);
+        }
+    }
+    for (ptrdiff_t row = 0; row < 2 * heads; row++)
+        for (ptrdiff_t i = 0; i < 2; i++)
+            for (ptrdiff_t g = 0; g < heads; g++)
+                corner[(row * 2 + i) * heads + g] = dot(below + row * d + g * dh, k->relative + i * d + g * dh, s->dh);
 }
 
-/* to [2, one] += weight * (row [all] of the Gram matrix, times attention), residual columns from head `head` on */
-static inline void spread(real *to, real weight, const real *row, const real *attention, int head, const tf_sizes *s,
-                          columns c)
+/* k->part at (j, row; i, q) += over the waiting pairs a_j a_i times row `in_gram` of the Gram matrix, for `rows` rows
+ * that have a_j in column `at` of the attention, j from..to-1 and the columns q from `start` on. */
+static void spread_rows(agop_work *k, int row, int in_gram, int rows, int at, int from, int to, int start, columns c)
 {
-    const int from = head * s->dh / VEC * VEC;
-    for (int j = 0; j < 2; j++, to += c.one, attention += c.one)
-        for (int q = from; q < c.mixed; q += VEC)
-            vec_store(to + q, vec_load(to + q) + weight * vec_load(row + q) * vec_load(attention + q));
+    const ptrdiff_t one = c.one, two = 2 * one, d = c.d, pair = c.gram * d;
+    const real *gram = k->gram + in_gram * d;
+    for (ptrdiff_t q = start; q < c.mixed; q += VEC)
+        for (ptrdiff_t j = from; j < to; j++) {
+            vec weight[TOGETHER][2];
+#pragma GCC unroll 4
+            for (int b = 0; b < TOGETHER; b++) {
+                const real *on = k->attention + b * two;
+#pragma GCC unroll 2
+                for (int i = 0; i < 2; i++) weight[b][i] = vec_of(on[j * one + at]) * vec_load(on + i * one + q);
+            }
+            real *part = k->part + (j * one + row) * two + q;
+            for (ptrdiff_t r = 0; r < rows; r++, part += two) {
+                vec first = vec_load(part), second = vec_load(part + one);
+#pragma GCC unroll 4
+                for (int b = 0; b < TOGETHER; b++) {
+                    const vec g = vec_load(gram + b * pair + r * d + q);
+                    first += weight[b][0] * g;
+                    second += weight[b][1] * g;
+                }
+                vec_store(part, first);
+                vec_store(part + one, second);
+            }
+        }
 }
 
-/* Adds the pair's P^T P to k->part, as far as the Gram matrix goes. */
-static void pair_add(agop_work *k, const tf_sizes *s, columns c)
+/* Adds the waiting pairs' P^T P to k->part, as far as their Gram matrices go. */
+static void spread(agop_work *k, const tf_sizes *s, columns c)
 {
-    const ptrdiff_t two = 2 * c.one;
-    for (int j = 0; j < 2; j++) {
-        const real *on = k->attention + (ptrdiff_t)j * c.one;
-        real *part = k->part + j * c.one * two;
-        for (int q = 0; q < s->d; q++)
-            spread(part + q * two, on[q], k->gram + (ptrdiff_t)q * c.all, k->attention, q / s->dh, s, c);
-        for (int h = 0; h < s->heads; h++) {
-            const real *row = k->gram + (ptrdiff_t)(c.d + j * s->heads + h) * c.all;
-            real *to = part + (c.mixed + h) * two;
-            const real weight = on[c.mixed + h];
-            spread(to, weight, row, k->attention, 0, s, c);
-            for (int i = 0; i < 2; i++)
-                for (int g = 0; g < s->heads; g++)
-                    to[i * c.one + c.mixed + g] +=
-                        weight * row[c.d + i * s->heads + g] * k->attention[i * c.one + c.mixed + g];
+    const ptrdiff_t two = 2 * c.one, heads = s->heads;
+    for (; k->waiting % TOGETHER != 0; k->waiting++) /* those that are missing count nothing */
+        memset(k->attention + k->waiting * two, 0, (size_t)two * sizeof(real));
+    if (k->waiting == 0) return;
+    k->waiting = 0;
+    for (int h = 0; h < heads; h++) {
+        spread_rows(k, h * s->dh, h * s->dh, s->dh, h * s->dh, 0, 2, h * s->dh / VEC * VEC, c);
+        for (int j = 0; j < 2; j++) {
+            const int row = j * s->heads + h;
+            spread_rows(k, c.mixed + h, s->d + row, 1, c.mixed + h, j, j + 1, 0, c);
+            real *part = k->part + (j * c.one + c.mixed + h) * two;
+            for (ptrdiff_t b = 0; b < TOGETHER; b++) {
+                const real *on = k->attention + b * two, *corner = k->corner + (b * 2 * heads + row) * 2 * heads;
+                for (ptrdiff_t i = 0; i < 2; i++)
+                    for (ptrdiff_t g = 0; g < heads; g++)
+                        part[i * c.one + c.mixed + g] +=
+                            on[j * c.one + c.mixed + h] * corner[i * heads + g] * on[i * c.one + c.mixed + g];
+            }
         }
     }
 }
@@ -209,13 +270,14 @@ static void pair_add(agop_work *k, const tf_sizes *s, columns c)
 static void pair_mean(agop_work *k, const tf_sizes *s, columns c)
 {
     for (ptrdiff_t o = 0; o < c.classes; o++) {
-        const real *row = k->r + o * c.all;
-        for (int j = 0; j < 2; j++) {
-            const real *on = k->attention + (ptrdiff_t)j * c.one;
+        const real *row = k->r + o * c.d;
+        for (ptrdiff_t j = 0; j < 2; j++) {
+            const real *on = k->attention + (2 * k->waiting + j) * c.one, *relative = k->relative + j * c.d;
             double *mean = k->mean + (o * 2 + j) * c.one;
             for (int q = 0; q < s->d; q++) mean[q] += (double)row[q] * (double)on[q];
             for (int h = 0; h < s->heads; h++)
-                mean[c.mixed + h] += (double)row[c.d + j * s->heads + h] * (double)on[c.mixed + h];
+                mean[c.mixed + h] +=
+                    (double)dot(row + h * s->dh, relative + h * s->dh, s->dh) * (double)on[c.mixed + h];
         }
     }
 }
@@ -247,10 +309,11 @@ static void sum_pairs(const gk_model *m, const factors *f, agop_work *k, tf_bloc
             for (int pair = i; pair < end; pair++) {
                 pair_rows(k, f, b, pair, s, c);
                 pair_gram(k, s, c);
-                pair_add(k, s, c);
                 if (m->n.centring) pair_mean(k, s, c);
+                if (++k->waiting == TOGETHER) spread(k, s, c);
             }
         }
+        spread(k, s, c);
         for (size_t e = 0; e < entries; e++) k->s[e] += (double)k->part[e];
     }
 }

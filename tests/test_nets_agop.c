@@ -43,7 +43,8 @@ static void the_agop_is_the_mean_over_pairs(void **state)
     (void)state;
     static const char *const settings[] = {
         "d_model=8 n_heads=2 d_mlp=40 activation=relu", "d_model=12 n_heads=3 d_mlp=40 activation=relu threads=3",
-        "d_model=40 n_heads=1 d_mlp=24 activation=gelu", "d_model=72 n_heads=4 d_mlp=24 activation=relu"};
+        "d_model=40 n_heads=1 d_mlp=24 activation=gelu", "d_model=72 n_heads=4 d_mlp=24 activation=relu",
+        "d_model=96 n_heads=6 d_mlp=24 activation=relu"}; /* whole heads fill a block of the Gram matrix */
     static double mean[SIZE], one[SIZE], all[SIZE];
     int32_t cells[PAIRS];
     take_cells(cells);
