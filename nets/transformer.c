@@ -205,7 +205,7 @@ static int score(gk_model *m, const int32_t *cells, int n, gk_score *out, gk_out
         if (next)
             tf_fast_gradient(m, cells, n, &m->ahead_loss, out, rows);
         else
-            tf_fast_score(m, cells, n, out, rows);
+            tf_fast_score(m, cells, n, m->ahead, out, rows);
         if (rows) rows->left += n;
         m->ahead = m->ahead || next;
         return GK_OK;

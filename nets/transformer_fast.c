@@ -29,8 +29,10 @@ tf_fast *tf_fast_take(gk_pool *pool, const gk_model *m)
     fast.rank = gk_pool_take(pool, cells, sizeof *fast.rank);
     fast.at = gk_pool_take(pool, cells, sizeof *fast.at);
     fast.count = gk_pool_take(pool, cells, sizeof *fast.count);
-    fast.sorted = gk_pool_take(pool, cells, sizeof *fast.sorted);
-    fast.cells = gk_pool_take(pool, cells, sizeof *fast.cells);
+    for (int i = 0; i < TF_ORDERS; i++) {
+        fast.orders[i].cells = gk_pool_take(pool, cells, sizeof(int32_t));
+        fast.orders[i].sorted = gk_pool_take(pool, cells, sizeof(int32_t));
+    }
     fast.pairs = gk_pool_take(pool, (size_t)m->n.threads, sizeof *fast.pairs);
     for (int i = 0; i < m->n.threads; i++) {
         tf_pairs k = {0};
@@ -43,18 +45,23 @@ tf_fast *tf_fast_take(gk_pool *pool, const gk_model *m)
     return f;
 }
 
-/* f->sorted [n] = the cells in the order of tiles, repeats and all; n <= p * p. A full batch is the same each time. */
-static void sort_cells(tf_fast *f, const int32_t *cells, int n, int p)
+/* The cells in the order of tiles, repeats and all; n <= p * p. Two batches are kept, since a run goes to and fro between
+ * all of its train and all of its test pairs. */
+static const int32_t *sort_cells(tf_fast *f, const int32_t *cells, int n, int p)
 {
     const size_t bytes = (size_t)n * sizeof *cells;
-    if (n == f->n_sorted && memcmp(f->cells, cells, bytes) == 0) return;
-    memcpy(f->cells, cells, bytes);
-    f->n_sorted = n;
+    for (int i = 0; i < TF_ORDERS; i++)
+        if (n == f->orders[i].n && memcmp(f->orders[i].cells, cells, bytes) == 0) return f->orders[i].sorted;
+    tf_order *o = &f->orders[f->oldest];
+    f->oldest = (f->oldest + 1) % TF_ORDERS;
+    memcpy(o->cells, cells, bytes);
+    o->n = n;
     memset(f->count, 0, (size_t)p * (size_t)p * sizeof *f->count);
     for (int i = 0; i < n; i++) f->count[f->rank[cells[i]]]++;
     int to = 0;
     for (int place = 0; to < n; place++)
-        for (int i = 0; i < f->count[place]; i++) f->sorted[to++] = f->at[place];
+        for (int i = 0; i < f->count[place]; i++) o->sorted[to++] = f->at[place];
+    return o->sorted;
 }
 
 /* Pairs of each of a team's tiles: the most, unless that leaves a thread less than four. */
@@ -103,15 +110,15 @@ void tf_fast_gradient(const gk_model *m, const int32_t *cells, int n, double *lo
 {
     tf_fast *f = m->fast;
     const int threads = m->n.threads;
+    const int32_t *sorted = sort_cells(f, cells, n, m->s.p);
     clear_scores(m);
-    sort_cells(f, cells, n, m->s.p);
 #pragma omp parallel num_threads(threads)
     {
         const int thread = omp_get_thread_num();
         const uint64_t mode = net_flush_begin();
         tf_tables_forward(m, thread, threads, true);
         tf_pairs_clear(&f->pairs[thread], &m->s, &f->t);
-        pass(m, f->sorted, n, thread, threads, 1.0 / n, score != NULL, rows);
+        pass(m, sorted, n, thread, threads, 1.0 / n, score != NULL, rows);
 #pragma omp barrier
         tf_tables_backward(m, thread, threads);
         net_flush_end(mode);
@@ -121,20 +128,20 @@ void tf_fast_gradient(const gk_model *m, const int32_t *cells, int n, double *lo
     if (score) join_scores(m, n, score);
 }
 
-void tf_fast_score(const gk_model *m, const int32_t *cells, int n, gk_score *out, const gk_output_rows *rows)
+void tf_fast_score(const gk_model *m, const int32_t *cells, int n, bool tables, gk_score *out, const gk_output_rows *rows)
 {
     tf_fast *f = m->fast;
     const int threads = m->n.threads, most = m->s.p * m->s.p;
     clear_scores(m);
     for (int from = 0; from < n; from += most) {
         const int here = net_rows(n, from, most);
-        sort_cells(f, cells + from, here, m->s.p);
+        const int32_t *sorted = sort_cells(f, cells + from, here, m->s.p);
 #pragma omp parallel num_threads(threads)
         {
             const int thread = omp_get_thread_num();
             const uint64_t mode = net_flush_begin();
-            if (from == 0) tf_tables_forward(m, thread, threads, false);
-            pass(m, f->sorted, here, thread, threads, 0, true, rows);
+            if (from == 0 && !tables) tf_tables_forward(m, thread, threads, false);
+            pass(m, sorted, here, thread, threads, 0, true, rows);
             net_flush_end(mode);
         }
     }

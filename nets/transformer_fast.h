@@ -27,6 +27,7 @@ enum {
     TF_PAIRS = TF_ROWS,
 #endif
     TF_COLUMNS = 2 * VEC, /* pairs whose losses are computed at a time */
+    TF_ORDERS = 2,  /* batches whose order is kept */
     TF_SINGLE = 2,  /* so many logits beyond whole vectors cost less by themselves than a vector of them */
 };
 
@@ -99,15 +100,20 @@ typedef struct tf_pairs {
     gk_score score;
 } tf_pairs;
 
+/* A batch as it was given and in the order of tiles, both [p * p], and how many its cells are. */
+typedef struct tf_order {
+    int32_t *cells, *sorted;
+    int n;
+} tf_order;
+
 struct tf_fast {
     tf_tables t;
     tf_pairs *pairs; /* [threads] */
     int32_t *rank;   /* [p * p] cell -> place in the order of tiles */
     int32_t *at;     /* [p * p] place -> cell */
     int32_t *count;  /* [p * p] */
-    int32_t *sorted; /* [p * p] the last n_sorted cells in the order of tiles */
-    int32_t *cells;  /* [p * p] the same as they were given */
-    int n_sorted;
+    tf_order orders[TF_ORDERS];
+    int oldest;      /* of these */
 };
 
 #define tf_fast_take       NAME(gk_tf_fast_take)
@@ -139,8 +145,10 @@ tf_fast *tf_fast_take(gk_pool *pool, const gk_model *m);
  * `score` and `rows` are not NULL. */
 void tf_fast_gradient(const gk_model *m, const int32_t *cells, int n, double *loss, gk_score *score,
                       const gk_output_rows *rows);
-/* Scores of any number of cells, and their class logits where `rows` is not NULL; as above, rows->row must not be NULL. */
-void tf_fast_score(const gk_model *m, const int32_t *cells, int n, gk_score *out, const gk_output_rows *rows);
+/* Scores of any number of cells, and their class logits where `rows` is not NULL; as above, rows->row must not be NULL.
+ * `tables`: those of the last gradient still hold, since no weight has changed. */
+void tf_fast_score(const gk_model *m, const int32_t *cells, int n, bool tables, gk_score *out,
+                   const gk_output_rows *rows);
 /* The p class logits, out [n, p]. */
 void tf_fast_predict(const gk_model *m, const int32_t *cells, int n, double *out);
 
