@@ -376,11 +376,17 @@ static void test_dead_runs(void **state)
     gk_store *s;
     OK(gk_store_open(&s, path, GK_STORE_CREATE));
     const int64_t split = lab_split(s, 1);
-    for (int i = 0; i < 6; i++) lab_run(s, &lab_mlp, "a", split);
+    for (int i = 0; i < 7; i++) lab_run(s, &lab_mlp, "a", split);
     const pid_t gone = fork();
     if (gone == 0) _exit(0);
     wait_for(gone);
+    const pid_t zombie = fork(); /* over, and its parent has not asked for its end */
+    if (zombie == 0) _exit(0);
+    siginfo_t info;
+    assert_int_equal(waitid(P_PID, (id_t)zombie, &info, WEXITED | WNOWAIT), 0);
     char sql[400];
+    snprintf(sql, sizeof sql, "UPDATE run SET pid = %d WHERE id = 7", (int)zombie);
+    lab_do(s, sql);
     snprintf(sql, sizeof sql, "UPDATE run SET pid = %d, step = 12 WHERE id = 2", (int)gone);
     lab_do(s, sql);
     OK(gk_store_end_run(s, 3, "finished", 9, 1, NULL));
@@ -392,12 +398,14 @@ static void test_dead_runs(void **state)
     /* A process with the old number that started after the last heartbeat: this one is a day too young. */
     lab_do(s, "UPDATE run SET heartbeat_at = strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '-1 day') WHERE id = 6");
 
-    expect_doctor(s, false, 3, "run 2 'a'");
-    lab_expect(s, "SELECT count(*) FROM run WHERE status = 'running'", "5"); /* looking changes nothing */
-    expect_doctor(s, true, 3, "at step 12");
+    assert_int_equal(gk_store_dead(s, NULL, NULL), 4);
+    expect_doctor(s, false, 4, "run 2 'a'");
+    lab_expect(s, "SELECT count(*) FROM run WHERE status = 'running'", "6"); /* looking changes nothing */
+    expect_doctor(s, true, 4, "at step 12");
+    wait_for(zombie);
     lab_expect(s, "SELECT id, status FROM run ORDER BY id",
-               "1|running\n2|killed\n3|finished\n4|killed\n5|running\n6|killed");
-    lab_expect(s, "SELECT run_id, step FROM event WHERE kind = 'killed' ORDER BY 1", "2|12\n4|0\n6|0");
+               "1|running\n2|killed\n3|finished\n4|killed\n5|running\n6|killed\n7|killed");
+    lab_expect(s, "SELECT run_id, step FROM event WHERE kind = 'killed' ORDER BY 1", "2|12\n4|0\n6|0\n7|0");
     expect_doctor(s, true, 0, NULL);
     OK(gk_store_close(s));
     OK(gk_store_open(&s, path, GK_STORE_READ));

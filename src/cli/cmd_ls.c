@@ -29,6 +29,13 @@ static const gk_cli_option options[] = {
 static const char GROUPED[] = "(?1 = '' OR r.method = ?1) AND (?2 = '' OR s.op = ?2)"
                               " AND (?3 = '' OR r.split_id = CAST(?3 AS INTEGER)) AND (?4 = '' OR r.status = ?4)" TAGGED("r.id");
 
+/* A run whose process was killed is marked as running until someone says otherwise. */
+static void say_dead(void *context, const char *line)
+{
+    (void)context;
+    fprintf(stderr, "%s; `groklab resume` goes on with it, `groklab doctor --repair` marks it killed\n", line);
+}
+
 static int run(gk_cli *cli, const gk_cli_args *args)
 {
     static const char *const filters[] = {"method", "op", "split", "status", "tag"};
@@ -55,6 +62,7 @@ static int run(gk_cli *cli, const gk_cli_args *args)
     else if (code == GK_OK)
         code = gk_list_query(s, format, format == GK_LIST_TABLE ? LIST("substr(uid, 1, 8)") : LIST("uid"), params, &rows);
     if (code == GK_OK && rows == 0) fprintf(stderr, "no such runs in %s\n", cli->db);
+    if (code == GK_OK && gk_store_dead(s, say_dead, NULL) < 0) code = GK_FAILED;
     return gk_cli_close(s, code);
 }
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +13,8 @@
 /* A run on another machine, whose process cannot be asked, counts as dead after this long without a heartbeat. */
 enum { SILENT_SECONDS = 3600 };
 
-/* Seconds since 1970 at which a process of this machine started, or 0 where that cannot be told. */
+/* Seconds since 1970 at which a process of this machine started, 0 where that cannot be told, infinity where it has ended
+ * and only waits for its parent to ask how. */
 static double started_at(int64_t pid)
 {
     char path[64], line[1024];
@@ -22,8 +24,10 @@ static double started_at(int64_t pid)
     const size_t n = fread(line, 1, sizeof line - 1, file);
     fclose(file);
     line[n] = '\0';
-    /* The name in brackets may hold blanks; the start, in clock ticks since boot, is the 20th word behind it. */
+    /* The name in brackets may hold blanks; behind it are the state, a letter, and as the 20th word the start in clock
+     * ticks since boot. */
     char *at = strrchr(line, ')');
+    if (at && (strncmp(at, ") Z", 3) == 0 || strncmp(at, ") X", 3) == 0)) return INFINITY;
     for (int i = 0; at && i < 20; i++) at = strchr(at + 1, ' ');
     const double ticks = at ? strtod(at, NULL) : 0;
     double boot = 0;

@@ -203,3 +203,13 @@ int gk_store_doctor(gk_store *s, bool repair, void (*say)(void *context, const c
     free(dead);
     return code == GK_OK ? f.problems : code;
 }
+
+int gk_store_dead(gk_store *s, void (*say)(void *context, const char *line), void *context)
+{
+    findings f = {.store = s, .say = say, .context = context};
+    dead_run *dead;
+    int n, living;
+    const int code = find_dead(&f, &dead, &n, &living);
+    free(dead);
+    return code == GK_OK ? n : code;
+}

@@ -108,6 +108,8 @@ refuses "--metadata and --repair" 2 "exclude each other" doctor --metadata --rep
 kill -9 $gone
 wait $gone 2>/dev/null
 query "UPDATE run SET status = 'running', pid = $gone, host = '$(hostname)', heartbeat_at = '2020-01-01T00:00:00.000Z' WHERE id = 2"
+works "ls with a dead run" ls
+says "it is named, with what can be done" "run 2 '.*': its process $gone on .* is gone .*groklab resume.*groklab doctor --repair"
 gk doctor
 same "a dead run: exit status" "$status" 1
 prints "is found" "^run 2 '.*': its process $gone on .* is gone"
