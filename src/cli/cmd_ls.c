@@ -17,9 +17,13 @@ static const gk_cli_option options[] = {
     " AND (?5 = '' OR EXISTS (SELECT 1 FROM tag WHERE tag.run_id = " run " AND tag.key || '=' || tag.value = ?5"             \
     " OR tag.run_id = " run " AND tag.key = ?5))"
 
-/* An empty parameter filters nothing. The uid is cut for the eye, and whole for programs. */
-#define LIST(uid)                                                                                                           \
-    "SELECT run_id AS run, " uid " AS uid, run AS name, method, op, p, split_id AS split, status, step, step_unit AS unit," \
+/* The uid and a long name, of which a sweep's begin and end differ, are cut for the eye, and whole for programs. */
+#define SHORT_UID  "substr(uid, 1, 8)"
+#define SHORT_NAME "iif(length(run) > 40, substr(run, 1, 19) || '…' || substr(run, -20), run)"
+
+/* An empty parameter filters nothing. */
+#define LIST(uid, name)                                                                                                     \
+    "SELECT run_id AS run, " uid " AS uid, " name " AS name, method, op, p, split_id AS split, status, step, step_unit AS unit," \
     " train_accuracy AS train, test_accuracy AS test, memorised_step AS memorised, grokked_step AS grokked,"               \
     " round(wall_seconds, 2) AS seconds"                                                                                     \
     " FROM run_summary WHERE (?1 = '' OR method = ?1) AND (?2 = '' OR op = ?2)"                                              \
@@ -60,7 +64,7 @@ static int run(gk_cli *cli, const gk_cli_args *args)
     const char *by = gk_cli_given(args, "group-by");
     if (code == GK_OK && by) code = gk_groups_list(s, format, by, GROUPED, params, &rows);
     else if (code == GK_OK)
-        code = gk_list_query(s, format, format == GK_LIST_TABLE ? LIST("substr(uid, 1, 8)") : LIST("uid"), params, &rows);
+        code = gk_list_query(s, format, format == GK_LIST_TABLE ? LIST(SHORT_UID, SHORT_NAME) : LIST("uid", "run"), params, &rows);
     if (code == GK_OK && rows == 0) fprintf(stderr, "no such runs in %s\n", cli->db);
     if (code == GK_OK && gk_store_dead(s, say_dead, NULL) < 0) code = GK_FAILED;
     return gk_cli_close(s, code);

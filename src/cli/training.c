@@ -28,6 +28,16 @@ static int end_with(gk_store *s, int64_t run, bool quiet, int code)
     return code;
 }
 
+/* What the measures will need of a large p, before they need it. */
+static void tell_size(const gk_method *m, const gk_config *config, const char *name)
+{
+    const double p = (double)gk_config_int(config, "p"), gigabytes = p * p * p * sizeof(double) / 1e9;
+    if (m->outputs || gigabytes < 1 || gk_registry_measures_nothing(config)) return;
+    fprintf(stderr, "%s  measures hold the outputs of all %.0f pairs, %.1f GB, and take minutes each; --measures none does"
+                    " without them\n",
+            name, p * p, gigabytes);
+}
+
 int gk_cli_train(gk_store *s, const char *method, const gk_config *config, bool quiet, int64_t *run)
 {
     *run = 0;
@@ -35,6 +45,7 @@ int gk_cli_train(gk_store *s, const char *method, const gk_config *config, bool 
     if (!m) return GK_USAGE;
     const char *name = gk_config_text(config, "name");
     gk_cli_progress *progress;
+    if (!quiet) tell_size(m, config, name[0] ? name : method);
     int code = gk_cli_progress_new(&progress, name[0] ? name : method, m->unit, quiet);
     if (code == GK_OK) {
         gk_lab_hooks hooks = gk_cli_progress_hooks(progress);

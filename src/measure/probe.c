@@ -103,7 +103,11 @@ static int take_outputs(gk_probe *probe)
 {
     const size_t size = (size_t)probe->n_cells * (size_t)probe->p;
     if (!probe->kept && !probe->outputs) probe->outputs = gk_alloc(size, sizeof *probe->outputs);
-    return probe->kept || probe->outputs ? GK_OK : GK_FAILED;
+    return probe->kept || probe->outputs
+               ? GK_OK
+               : gk_error(GK_FAILED, "out of memory for the outputs of all %d cells that measures look at, %.1f GB; a run with"
+                                     " measures = none does without them",
+                          probe->n_cells, (double)size * sizeof(double) / 1e9);
 }
 
 gk_output_rows *gk_probe_rows(gk_probe *probe)

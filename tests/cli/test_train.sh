@@ -27,6 +27,16 @@ valid_json "ls --json is JSON"
 same "ls --json has whole uids" "$(sqlite3 :memory: "SELECT length(json_extract(CAST(readfile('out') AS TEXT), '\$[0].uid'))")" 32
 works "ls of nothing" ls --status diverged
 says "ls of nothing says so" 'no such runs'
+gk train mlp --p 1009 --init_file missing.npz
+says "what the measures of a large p need is said before" '1018081 pairs, 8.2 GB'
+gk train mlp --p 1009 --init_file missing.npz --measures none
+grep -q pairs err
+same "but not where there are none" $? 1
+works "a long name" train rfm --p 13 --steps 1 --name 0123456789-lr=0.001-wd=1-width=256-batch_size=32-seed=7 -q
+gk ls
+prints "is cut for the eye" ' 0123456789-lr=0.001…batch_size=32-seed=7 '
+gk ls --csv
+prints "and whole for programs" ',0123456789-lr=0.001-wd=1-width=256-batch_size=32-seed=7,'
 refuses "ls: unknown method" 2 "did you mean 'rfm'" ls --method rmf
 refuses "ls: unknown status" 2 "'done' is not running, finished" ls --status done
 
