@@ -32,11 +32,6 @@ says "what the measures of a large p need is said before" '1018081 pairs, 8.2 GB
 gk train mlp --p 1009 --init_file missing.npz --measures none
 grep -q pairs err
 same "but not where there are none" $? 1
-works "a long name" train rfm --p 13 --steps 1 --name 0123456789-lr=0.001-wd=1-width=256-batch_size=32-seed=7 -q
-gk ls
-prints "is cut for the eye" ' 0123456789-lr=0.001…batch_size=32-seed=7 '
-gk ls --csv
-prints "and whole for programs" ',0123456789-lr=0.001-wd=1-width=256-batch_size=32-seed=7,'
 refuses "ls: unknown method" 2 "did you mean 'rfm'" ls --method rmf
 refuses "ls: unknown status" 2 "'done' is not running, finished" ls --status done
 
@@ -184,4 +179,9 @@ gk train mlp --p 13 --lr 1000 --weight_decay 1000 --steps 200 --name wild
 same "diverged: status 1" "$status" 1
 same "diverged: kept with its reason" "$(query "SELECT status, error <> '' FROM run WHERE name = 'wild'")" "diverged|1"
 works "doctor after all that" doctor
+works "a long name" train rfm --p 13 --steps 1 --name 0123456789-lr=0.001-wd=1-width=256-batch_size=32-seed=7 -q
+gk ls
+prints "is cut for the eye" ' 0123456789-lr=0.001…batch_size=32-seed=7 '
+gk ls --csv
+prints "and whole for programs" ',0123456789-lr=0.001-wd=1-width=256-batch_size=32-seed=7,'
 finish
