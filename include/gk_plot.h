@@ -116,8 +116,9 @@ int gk_plot_compare(gk_plot_figure **out, const gk_plot_run *runs, int n, const 
 /* Energy per frequency over training, one row of panels a run and source: over steps, and the last one as bars. */
 int gk_plot_spectra(gk_plot_figure **out, const gk_plot_run *runs, int n, const gk_plot_options *options);
 
-/* A phase diagram over two settings: value [ny, nx], NaN where no run has one (drawn grey, `absent` says why); counts
- * [ny, nx] or NULL: runs behind each cell. Labels are the settings' values in axis order, ny bottom up. */
+/* A phase diagram over two settings: value [ny, nx], NaN where there is none (drawn grey, `absent` says why); counts
+ * [ny, nx] or NULL: runs behind each cell, which is left white where there are 0. Labels are the settings' values in axis
+ * order, ny bottom up. */
 typedef struct gk_plot_map {
     const char *x_name, *y_name, *value_name, *absent;
     int nx, ny;

@@ -441,6 +441,15 @@ static void test_grid_says_each_thing_once(void **state)
     map.value = none;
     assert_int_equal(gk_plot_grid(&f, &map, &(gk_plot_options){0}), GK_OK);
     assert_false(f->panels[0].bar);
+    assert_int_equal(f->n_notes, 1);
+    assert_string_equal(f->notes[0], "Grey: no value.");
+    gk_plot_free(f);
+    const int nobody[] = {5, 0};
+    map.value = (const double[]){1, NAN};
+    map.counts = nobody;
+    assert_int_equal(gk_plot_grid(&f, &map, &(gk_plot_options){0}), GK_OK);
+    assert_int_equal(f->n_notes, 1);
+    assert_string_equal(f->notes[0], "White: no run.");
     gk_plot_free(f);
 }
 

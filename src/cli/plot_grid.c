@@ -146,7 +146,7 @@ int gk_plot_make_grid(gk_plot_job *job)
     if (code == GK_OK && !labels) code = GK_FAILED;
     if (code == GK_OK) {
         gk_plot_map map = {
-            .x_name = settings.at[0], .y_name = settings.at[1], .absent = "the median run never came there, or no run"};
+            .x_name = settings.at[0], .y_name = settings.at[1], .absent = "the median run never came there"};
         map.x_labels = labels;
         map.nx = values_of(labels, &all, true);
         map.y_labels = labels + all.n;

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 
-static const plot_rgb absent = {0.80, 0.80, 0.80}; /* NaN */
+static const plot_rgb absent = {0.80, 0.80, 0.80}, empty = {1, 1, 1}; /* NaN; nothing behind a cell */
 
 static double shade_of(const plot_panel *p, double v)
 {
@@ -13,8 +13,10 @@ static double shade_of(const plot_panel *p, double v)
     return (v - p->limit_lo) / (p->limit_hi - p->limit_lo);
 }
 
-static plot_rgb cell_colour(const plot_panel *p, double v)
+static plot_rgb cell_colour(const plot_panel *p, size_t at)
 {
+    const double v = p->data[at];
+    if (p->counts && p->counts[at] == 0) return empty;
     if (isnan(v)) return absent;
     return p->diverging ? plot_diverging(shade_of(p, v)) : plot_sequential(shade_of(p, v));
 }
@@ -54,7 +56,7 @@ static plot_rgb matrix_cell(const void *of, int row, int col)
 {
     const plot_panel *p = of;
     int r = p->upward ? p->rows - 1 - row : row;
-    return cell_colour(p, p->data[(size_t)r * (size_t)p->cols + (size_t)col]);
+    return cell_colour(p, (size_t)r * (size_t)p->cols + (size_t)col);
 }
 
 static plot_rgb bar_cell(const void *of, int row, int col)
@@ -73,6 +75,7 @@ static void draw_numbers(cairo_t *cr, const plot_panel *p)
             size_t at = (size_t)r * (size_t)p->cols + (size_t)c;
             double v = p->data[at], y = p->py + cell_h * ((p->upward ? p->rows - 1 - r : r) + 0.5);
             char text[32];
+            if (p->counts && p->counts[at] == 0) continue;
             if (p->diverging)
                 plot_hundredths(text, sizeof text, v);
             else
@@ -80,7 +83,7 @@ static void draw_numbers(cairo_t *cr, const plot_panel *p)
             plot_font(cr, PLOT_TEXT, false);
             if (plot_text_width(cr, text) > cell_w - 2) plot_font(cr, 5.5, false);
             if (plot_text_width(cr, text) > cell_w || cell_h < 7) continue;
-            plot_rgb c0 = cell_colour(p, v);
+            plot_rgb c0 = cell_colour(p, at);
             bool dark = 0.30 * c0.r + 0.59 * c0.g + 0.11 * c0.b < 0.5;
             plot_set(cr, dark ? (plot_rgb){1, 1, 1} : plot_ink);
             bool counted = p->counts && p->counts[at] > 1 && cell_h > 16;

@@ -250,10 +250,12 @@ int gk_plot_grid(gk_plot_figure **out, const gk_plot_map *map, const gk_plot_opt
     plot_panel *h = plot_panel_add(f, PLOT_HEAT, 0, 0);
     size_t n = (size_t)map->nx * (size_t)map->ny;
     double lo = INFINITY, hi = -INFINITY;
-    bool gaps = false;
+    bool gaps = false, empty = false;
     if (h) {
         for (size_t i = 0; i < n; i++) {
-            gaps = gaps || isnan(map->value[i]);
+            const bool none = map->counts && map->counts[i] == 0;
+            gaps = gaps || (isnan(map->value[i]) && !none);
+            empty = empty || none;
             if (!isfinite(map->value[i]) || (map->log_colour && !(map->value[i] > 0))) continue;
             lo = fmin(lo, map->value[i]);
             hi = fmax(hi, map->value[i]);
@@ -293,6 +295,7 @@ int gk_plot_grid(gk_plot_figure **out, const gk_plot_map *map, const gk_plot_opt
         if (map->ny > 6) row = 156.0 / map->ny;
         f->row_height[0] = fmax(h->bar ? 84 : 40, row * map->ny); /* the bar's title needs its length */
         if (gaps) plot_note_add(f, plot_say(f, "Grey: %s.", map->absent ? map->absent : "no value"));
+        if (empty) plot_note_add(f, "White: no run.");
     }
     return plot_figure_done(f, out);
 }
