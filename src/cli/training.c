@@ -4,15 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The last line of a run: how it ended, and what it did. */
-static void tell_end(gk_store *s, int64_t run)
+/* The last line of a run: how it ended, and what it did. Of a failure the reason follows as the error's own line. */
+static void tell_end(gk_store *s, int64_t run, bool failed)
 {
     gk_run_row row;
     if (gk_store_get_run(s, run, &row) != GK_OK) return;
+    const bool reason = !failed && row.error && row.error[0];
     fprintf(stderr, "%s  %s at %s %lld after %.1f s (run %lld)%s%s\n", row.name, row.status, row.step_unit,
-            (long long)row.step, row.wall_seconds, (long long)row.id, row.error && row.error[0] ? ": " : "",
-            row.error ? row.error : "");
-    if (strcmp(row.status, "interrupted") == 0)
+            (long long)row.step, row.wall_seconds, (long long)row.id, reason ? ": " : "", reason ? row.error : "");
+    if (strcmp(row.status, "interrupted") == 0 || strcmp(row.status, "failed") == 0)
         fprintf(stderr, "%s  'groklab resume %lld' goes on from there\n", row.name, (long long)row.id);
     gk_run_row_free(&row);
 }
@@ -21,8 +21,8 @@ static void tell_end(gk_store *s, int64_t run)
 static int end_with(gk_store *s, int64_t run, bool quiet, int code)
 {
     char *line = code == GK_OK ? NULL : gk_text("%s", gk_error_text());
-    const bool trained = code == GK_OK || code == GK_DIVERGED || code == GK_INTERRUPTED;
-    if (run > 0 && !quiet && trained) tell_end(s, run);
+    const bool began = code == GK_OK || code == GK_DIVERGED || code == GK_INTERRUPTED || code == GK_FAILED;
+    if (run > 0 && !quiet && began) tell_end(s, run, code == GK_FAILED);
     if (line) gk_error(code, "%s", line);
     free(line);
     return code;

@@ -68,6 +68,16 @@ fi
 status=$?
 same "a file that may not grow ends the sweep with a failure" "$status" 1
 says "and a clear word" 'groklab sweep: grown.db: (no space is left on the disk|the disk failed)'
+(
+    trap '' XFSZ
+    ulimit -f $((size / 1024))
+    exec "$GROKLAB" train mlp --p 31 --steps 200 --checkpoint_every 2 --measure_every 2 --name full --db one.db >out 2>err
+)
+status=$?
+same "it ends a run with a failure" "$status" 1
+says "whose step, number and way to go on are said" "full  failed at epoch [0-9]+ .*run 1"
+says "as the command that does" "'groklab resume 1' goes on from there"
+works "which does, allowed to grow" resume 1 --db one.db
 works "and, allowed to grow, the same command ends well" sweep map.ini --jobs 2 --db grown.db
 leaves grown.db >grown.txt
 cmp -s calm.txt grown.txt
