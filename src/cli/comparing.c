@@ -1,9 +1,12 @@
 /* comparing.c: what runs did, read from the store. */
 #include "comparing.h"
 
+#include "gk_fourier.h"
+#include "gk_matrix.h"
 #include "gk_structure.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -101,6 +104,53 @@ static int gather_facts(gk_store *s, gk_compared_run *r)
     return code == GK_OK ? load_keys(s, r, run) : code;
 }
 
+/* What of the structure the block of matrix [2p,2p] has for the run's task. */
+static int block_facts(gk_compared_run *r, const double *matrix)
+{
+    const gk_task *t = &r->split.task;
+    const int n = 2 * t->p;
+    const double *block = matrix + (size_t)t->p * (size_t)n;
+    int32_t *keys = gk_alloc((size_t)n, sizeof *keys);
+    if (!keys) return GK_FAILED;
+    if (t->form == GK_FORM_SUM || (t->form == GK_FORM_PRODUCT && t->dlog)) {
+        gk_grouping g;
+        gk_form_grouping(&g, keys, t->p, t->u, t->v, t->form == GK_FORM_PRODUCT ? t->dlog : NULL, false);
+        const gk_circularity c = gk_circularity_of(block, n, &g);
+        r->facts[GK_FACT_DEVIATION] = gk_cell_real(c.deviation);
+        r->facts[GK_FACT_CIRCULANCE] = gk_cell_real(c.circulance);
+    }
+    free(keys);
+    gk_circularity best;
+    const gk_ordering ordering = gk_best_ordering(block, n, t->p, &best);
+    if (isnan(best.circulance)) return GK_OK;
+    r->facts[GK_FACT_ORDERING] = gk_cell_text(gk_ordering_name(ordering));
+    r->facts[GK_FACT_BEST_CIRCULANCE] = gk_cell_real(best.circulance);
+    return GK_OK;
+}
+
+/* Measures look at one kind of a method's matrices; what they say of it is no fact of another kind, which is measured here.
+ */
+static int matrix_facts(gk_store *s, gk_compared_run *r)
+{
+    bool wanted[GK_PAIR_MEASURES] = {[GK_PAIR_LINES] = true};
+    for (int f = GK_FACT_DEVIATION; f <= GK_FACT_TRACE; f++) r->facts[f] = (gk_cell){.type = GK_CELL_NULL};
+    gk_compared_view v;
+    int code = gk_view_load(&v, s, r, r->at.step, wanted);
+    if (code != GK_OK || !v.matrix[0]) return code;
+    const int n = v.n[0];
+    double rank;
+    if (n == 2 * r->split.task.p) code = block_facts(r, v.matrix[0]);
+    if (v.lines && gk_norm_sq(v.lines, (size_t)v.n_lines) > 0)
+        r->facts[GK_FACT_SPECTRUM] = gk_cell_real(gk_entropy(v.lines, v.n_lines));
+    if (code == GK_OK) code = gk_effective_rank(v.matrix[0], n, &rank);
+    if (code == GK_OK) {
+        r->facts[GK_FACT_RANK] = gk_cell_real(rank);
+        r->facts[GK_FACT_TRACE] = gk_cell_real(gk_trace(v.matrix[0], n));
+    }
+    gk_view_free(&v);
+    return code;
+}
+
 /* The kind that stands for what a method has learnt of its input: M itself, or the root of the AGOP. */
 static const char *kind_of(const gk_run_row *row)
 {
@@ -125,7 +175,8 @@ static int load_run(gk_store *s, gk_compared_run *r, const char *kind)
     snprintf(r->label, sizeof r->label, r->at.step < 0 ? "%" PRId64 " %.64s" : "%" PRId64 " %.64s@%" PRId64, r->row.id,
              r->row.name, step);
     r->kind = kind ? kind : kind_of(&r->row);
-    return gather_facts(s, r);
+    code = gather_facts(s, r);
+    return code == GK_OK && strcmp(r->kind, kind_of(&r->row)) != 0 ? matrix_facts(s, r) : code;
 }
 
 /* ---- all of them ---- */

@@ -119,15 +119,25 @@ static const char *function_of(const char *ordering)
     return ordering;
 }
 
+/* A block without structure has about 1/p of it in any order. */
+enum { CHANCES = 3 };
+
 static void say_structure(const gk_comparison *c)
 {
     int said = 0;
-    for (int i = 0; i < c->n && c->n <= NAMES_MAX; i++) {
-        const gk_cell *order = &c->runs[i].facts[GK_FACT_ORDERING], *share = &c->runs[i].facts[GK_FACT_BEST_CIRCULANCE];
-        if (order->type != GK_CELL_TEXT || share->type != GK_CELL_REAL) continue;
-        printf(said++ ? ", %.0f %% of %s's of %s" : "Off-diagonal blocks: %.0f %% of %s's is a function of %s",
-               100 * share->real, name_of(c, i), function_of(order->text));
-    }
+    for (int by_chance = 0; by_chance < 2; by_chance++)
+        for (int i = 0; i < c->n && c->n <= NAMES_MAX; i++) {
+            const gk_compared_run *r = &c->runs[i];
+            const gk_cell *order = &r->facts[GK_FACT_ORDERING], *share = &r->facts[GK_FACT_BEST_CIRCULANCE];
+            if (order->type != GK_CELL_TEXT || share->type != GK_CELL_REAL) continue;
+            if ((share->real * r->split.task.p < CHANCES) != by_chance) continue;
+            printf(said++ ? ", " : "Off-diagonal blocks: ");
+            if (by_chance)
+                printf("%s's has no structure (%.0f %% by chance)", name_of(c, i), 100 * share->real);
+            else
+                printf("%.0f %% of %s's is a function of %s", 100 * share->real, name_of(c, i),
+                       function_of(order->text));
+        }
     if (said) puts(".");
 }
 

@@ -56,6 +56,17 @@ works "steps" compare a@10 a@30 m@2 --pairs --csv
 same "a run at its steps" "$(cut -d, -f2,5 out | tail -n +2 | tr '\n' ' ')" "10,30 10,2 30,2 "
 works "another kind" compare a t --kind nfm --pairs --csv
 same "another kind is used" "$(tail -1 out | cut -d, -f3,6)" "nfm,nfm"
+works "and what is said of it" compare a t --kind nfm --json
+"$GROKLAB" export a --matrix nfm --format csv >nfm.csv
+same "is said of that matrix: trace, and share of the block that x - y makes" "$(awk -F, -v trace="$(json '$.runs[0].trace')" \
+    -v circulance="$(json '$.runs[0].circulance')" '{
+        n = NF; p = n / 2; sum += $NR
+        for (j = 1; NR > p && j <= p; j++) { g[(NR - p - j + n) % p] += $j; t += $j; q += $j * $j }
+    } END {
+        for (k in g) kept += g[k] * g[k] / p
+        d = sum / trace - 1; e = (kept - t * t / (p * p)) / (q - t * t / (p * p)) - circulance
+        print (d < 1e-9 && d > -1e-9 && e < 1e-9 && e > -1e-9)
+    }' nfm.csv)" 1
 works "a kind that one lacks" compare a m --kind nfm
 says "is said" "run 2 m has no matrix of kind nfm"
 

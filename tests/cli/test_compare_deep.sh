@@ -126,7 +126,7 @@ same "alone are there" "$(head -1 out | cut -d, -f7-)" "line_distance,agreement"
 works "a summary" compare a b m
 prints "who generalised" '^[0-3] of 3 runs generalised[:;] .*\.$'
 prints "how alike their features are" '^Feature matrices off their diagonals, by cosine: .*a ~ b \(-?[0-9.e-]+\)'
-prints "what they are made of" '^Off-diagonal blocks: [0-9]+ % of a.s is a function of '
+prints "what they are made of, and what is chance" '^Off-diagonal blocks: [0-9]+ % of m.s is a function of x - y, a.s has no structure [(][0-9]+ % by chance[)], '
 query "DELETE FROM event WHERE run_id IN (1, 2, 3) AND kind IN ('memorised', 'grokked');
     INSERT INTO event VALUES(1, 'memorised', 10, NULL), (1, 'grokked', 20, NULL), (2, 'memorised', 0, NULL),
     (2, 'grokked', 4, NULL), (3, 'memorised', 0, NULL), (3, 'grokked', 30, NULL);
