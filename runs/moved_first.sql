@@ -1,6 +1,7 @@
 -- Which measure moved first in each run?
 -- A measure's time is the step at which it has made half of its whole way, from its first value to its last; what it
--- does in the other direction before that does not count.
+-- does in the other direction before that does not count. One that turns back, having gone half as far again, has none.
+-- A time is known to the step at which the measure was taken: times closer than measure_every are not told apart.
 WITH watched AS (
     SELECT id, name FROM metric_name
     WHERE name IN ('restricted_loss', 'excluded_loss', 'circulant_deviation', 'circulance', 'agop_alignment_nodiag',
@@ -17,7 +18,9 @@ WITH watched AS (
     SELECT run_id, name, first, last,
            (SELECT min(m.step) FROM metric m WHERE m.run_id = e.run_id AND m.metric_id = e.metric_id
             AND (m.value - e.first) / (e.last - e.first) >= 0.5) AS step
-    FROM ends e WHERE first <> last
+    FROM ends e WHERE first <> last AND NOT EXISTS (
+        SELECT 1 FROM metric m WHERE m.run_id = e.run_id AND m.metric_id = e.metric_id
+        AND (m.value - e.first) / (e.last - e.first) > 1.5)
 )
 SELECT s.run, s.method, row_number() OVER (PARTITION BY s.run_id ORDER BY h.step, h.name) AS place, h.name AS measure,
        h.step AS halfway_step, s.grokked_step, h.first, h.last

@@ -1,4 +1,5 @@
 -- With settings that are equal but for the seeds, how far do the steps to memorise and to generalise spread?
+-- Runs that start from someone's weights are left out: they need not have learnt anything themselves.
 WITH settings AS (
     SELECT r.id AS run_id, r.method,
            (SELECT group_concat(key || '=' || ifnull(value, ''), ' ') FROM
@@ -12,5 +13,6 @@ SELECT t.method, s.op, s.p, s.train_fraction, count(*) AS runs, count(s.grokked_
        min(s.grokked_step) AS grokked_min, max(s.grokked_step) AS grokked_max,
        round(avg(s.test_accuracy), 4) AS test_accuracy_mean, round(stddev_samp(s.test_accuracy), 4) AS test_accuracy_sd
 FROM settings t JOIN run_summary s ON s.run_id = t.run_id
+WHERE NOT EXISTS (SELECT 1 FROM param i WHERE i.run_id = t.run_id AND i.key = 'init_file' AND i.value <> '')
 GROUP BY t.method, t.setting
 ORDER BY t.method, s.op, s.p, s.train_fraction, runs DESC;

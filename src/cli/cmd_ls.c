@@ -2,6 +2,8 @@
 #include "commands.h"
 #include "groups.h"
 
+#include <unistd.h>
+
 static const gk_cli_option options[] = {
     {"method", 0, "METHOD", "only runs of this method"},
     {"op", 0, "OP", "only runs on this operation"},
@@ -17,9 +19,9 @@ static const gk_cli_option options[] = {
     " AND (?5 = '' OR EXISTS (SELECT 1 FROM tag WHERE tag.run_id = " run " AND tag.key || '=' || tag.value = ?5"             \
     " OR tag.run_id = " run " AND tag.key = ?5))"
 
-/* The uid and a long name, of which a sweep's begin and end differ, are cut for the eye, and whole for programs. */
+/* The uid is cut in a table, and on a terminal a very long name; programs get both whole. */
 #define SHORT_UID  "substr(uid, 1, 8)"
-#define SHORT_NAME "iif(length(run) > 40, substr(run, 1, 19) || '…' || substr(run, -20), run)"
+#define SHORT_NAME "iif(length(run) > 64, substr(run, 1, 42) || '…' || substr(run, -21), run)"
 
 /* An empty parameter filters nothing. */
 #define LIST(uid, name)                                                                                                     \
@@ -61,10 +63,12 @@ static int run(gk_cli *cli, const gk_cli_args *args)
         params[2] = id;
     }
     const gk_list_format format = gk_list_format_of(args);
+    const char *list = LIST("uid", "run");
+    if (format == GK_LIST_TABLE) list = isatty(STDOUT_FILENO) ? LIST(SHORT_UID, SHORT_NAME) : LIST(SHORT_UID, "run");
     const char *by = gk_cli_given(args, "group-by");
     if (code == GK_OK && by) code = gk_groups_list(s, format, by, GROUPED, params, &rows);
     else if (code == GK_OK)
-        code = gk_list_query(s, format, format == GK_LIST_TABLE ? LIST(SHORT_UID, SHORT_NAME) : LIST("uid", "run"), params, &rows);
+        code = gk_list_query(s, format, list, params, &rows);
     if (code == GK_OK && rows == 0) fprintf(stderr, "no such runs in %s\n", cli->db);
     if (code == GK_OK && gk_store_dead(s, say_dead, NULL) < 0) code = GK_FAILED;
     return gk_cli_close(s, code);

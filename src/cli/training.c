@@ -13,7 +13,8 @@ static void tell_end(gk_store *s, int64_t run, bool failed)
     fprintf(stderr, "%s  %s at %s %lld after %.1f s (run %lld)%s%s\n", row.name, row.status, row.step_unit,
             (long long)row.step, row.wall_seconds, (long long)row.id, reason ? ": " : "", reason ? row.error : "");
     if (strcmp(row.status, "interrupted") == 0 || strcmp(row.status, "failed") == 0)
-        fprintf(stderr, "%s  'groklab resume %lld' goes on from there\n", row.name, (long long)row.id);
+        fprintf(stderr, "%s  'groklab resume %lld' goes on from %s\n", row.name, (long long)row.id,
+                row.status[0] == 'f' ? "its last checkpoint" : "there");
     gk_run_row_free(&row);
 }
 

@@ -50,6 +50,9 @@ query "DELETE FROM metric WHERE run_id = 1 AND metric_id = (SELECT id FROM metri
     SELECT 10, 0.05 UNION ALL SELECT 20, 0.5 UNION ALL SELECT 40, 0.7) WHERE name = 'circulance'"
 same "moved_first: a way in the wrong direction does not count" "$("$GROKLAB" sql --file "$here/runs/moved_first.sql" --csv |
     awk -F, '$1 == "net0" && $4 == "circulance" { print $5 }')" 40
+query "INSERT INTO metric SELECT 1, id, 30, 1.2 FROM metric_name WHERE name = 'circulance'"
+same "moved_first: a measure that turns back has no time" "$("$GROKLAB" sql --file "$here/runs/moved_first.sql" --csv |
+    grep -c '^net0,.*,circulance,')" 0
 same "compared: what compare stored" "$(sed 1d compared.sql.csv | awk -F, '{ print ($7 != "") ($10 != "") }' | sort | tr '\n' ' ')" \
     "01 01 01 10 10 10 "
 

@@ -76,7 +76,7 @@ says "and a clear word" 'groklab sweep: grown.db: (no space is left on the disk|
 status=$?
 same "it ends a run with a failure" "$status" 1
 says "whose step, number and way to go on are said" "full  failed at epoch [0-9]+ .*run 1"
-says "as the command that does" "'groklab resume 1' goes on from there"
+says "as the command that does" "'groklab resume 1' goes on from its last checkpoint"
 works "which does, allowed to grow" resume 1 --db one.db
 works "and, allowed to grow, the same command ends well" sweep map.ini --jobs 2 --db grown.db
 leaves grown.db >grown.txt

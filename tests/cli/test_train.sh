@@ -179,9 +179,14 @@ gk train mlp --p 13 --lr 1000 --weight_decay 1000 --steps 200 --name wild
 same "diverged: status 1" "$status" 1
 same "diverged: kept with its reason" "$(query "SELECT status, error <> '' FROM run WHERE name = 'wild'")" "diverged|1"
 works "doctor after all that" doctor
-works "a long name" train rfm --p 13 --steps 1 --name 0123456789-lr=0.001-wd=1-width=256-batch_size=32-seed=7 -q
+long=0123456789-lr=0.001-wd=1-width=256-batch_size=32-train_fraction=0.5-activation=relu-seed=7
+works "a long name" train rfm --p 13 --steps 1 --name $long -q
 gk ls
-prints "is cut for the eye" ' 0123456789-lr=0.001…batch_size=32-seed=7 '
-gk ls --csv
-prints "and whole for programs" ',0123456789-lr=0.001-wd=1-width=256-batch_size=32-seed=7,'
+prints "is whole for programs" " $long "
+if command -v script >/dev/null; then
+    script -qec "'$GROKLAB' ls" /dev/null >out 2>err </dev/null
+    prints "and cut on a terminal" '0123456789-lr=0.001-wd=1-width=256-batch_si…-activation=relu-seed=7 '
+else
+    skip "and cut on a terminal" "there is no script(1)"
+fi
 finish
