@@ -185,7 +185,7 @@ gk ls
 prints "is whole for programs" " $long "
 if command -v script >/dev/null; then
     script -qec "'$GROKLAB' ls" /dev/null >out 2>err </dev/null
-    prints "and cut on a terminal" '0123456789-lr=0.001-wd=1-width=256-batch_si…-activation=relu-seed=7 '
+    prints "and cut on a terminal" '0123456789-lr=0.001-wd=1-width=256-batch_s…ctivation=relu-seed=7 '
 else
     skip "and cut on a terminal" "there is no script(1)"
 fi
