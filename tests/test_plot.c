@@ -236,8 +236,8 @@ static void check_words(double ab, double ac, double bc, const char *want)
     const plot_panel *words = &f->panels[f->n - 1], *table = &f->panels[f->n - 2];
     assert_int_equal(words->kind, PLOT_WORDS);
     assert_string_equal(words->words, want);
-    /* rows and columns bear the same number, and a long name shows that it is shortened */
-    static const char *const row[] = {"mlp 1", "transformer 2", "kernel mach… 3"}, *const column[] = {"1", "2", "3"};
+    /* rows and columns bear the same letter, and a long name shows that it is shortened */
+    static const char *const row[] = {"mlp A", "transformer B", "kernel mach… C"}, *const column[] = {"A", "B", "C"};
     assert_int_equal(table->y.n_labels, 3);
     assert_int_equal(table->x.n_labels, 3);
     for (int i = 0; i < 3; i++) {
@@ -246,6 +246,29 @@ static void check_words(double ab, double ac, double bc, const char *want)
         assert_near(table->x.at[i], table->y.at[i]);
     }
     gk_plot_free(f);
+}
+
+/* Three runs stand side by side on a page; more have a row each, and the table of their cosines room for its numbers. */
+static void test_many_runs_have_rows(void **state)
+{
+    (void)state;
+    gk_plot_run runs[7];
+    gk_plot_frame none[7];
+    double cosines[7 * 7] = {0};
+    for (int i = 0; i < 7; i++) {
+        runs[i] = (gk_plot_run){.label = "mlp", .last = 100};
+        none[i] = (gk_plot_frame){"agop", 0, 0, 0, NULL};
+    }
+    for (int n = 3; n <= 7; n += 4) {
+        gk_plot_figure *f;
+        assert_int_equal(
+            gk_plot_compare(&f, runs, n, none, 5, (gk_plot_view){0}, cosines, "cosine", &(gk_plot_options){0}), GK_OK);
+        const plot_panel *table = &f->panels[f->n - 2];
+        assert_int_equal(f->panels[2].row, n == 3 ? 0 : 1); /* the second run's curves */
+        assert_int_equal(f->panels[2].col, n == 3 ? 1 : 0);
+        assert_true(table->pw / n > 16 && table->ph / n > 7);
+        gk_plot_free(f);
+    }
 }
 
 static void test_words(void **state)
@@ -481,6 +504,7 @@ int main(void)
         cmocka_unit_test(test_scale_map), cmocka_unit_test(test_ticks), cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_thin),      cmocka_unit_test(test_mean),  cmocka_unit_test(test_align),
         cmocka_unit_test(test_sparkline), cmocka_unit_test(test_save),  cmocka_unit_test(test_words),
+        cmocka_unit_test(test_many_runs_have_rows),
         cmocka_unit_test(test_colour_bar_has_a_title), cmocka_unit_test(test_bands_are_counted),
         cmocka_unit_test(test_phases_are_explained),   cmocka_unit_test(test_thinning_is_told),
         cmocka_unit_test(test_dashes_differ),          cmocka_unit_test(test_one_run_has_no_similarities),

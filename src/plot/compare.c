@@ -100,13 +100,13 @@ static void similarity_panel(gk_plot_figure *f, const gk_plot_run *runs, int n, 
     h->diverging = h->square = h->numbers = true;
     h->limit_lo = -1;
     h->limit_hi = 1;
-    h->title = "do they agree?";
+    h->title = "the same features?";
     h->subtitle = plot_say(f, "%s", title);
     for (int i = 0; i < n && i < PLOT_LABELS; i++) {
         h->y.at[i] = h->x.at[i] = i + 0.5;
-        /* a cell is too narrow for a name: rows bear number and name, columns the number */
-        h->y.text[i] = plot_say(f, "%s %d", shortened(f, runs[i].label, letters), i + 1);
-        h->x.text[i] = plot_say(f, "%d", i + 1);
+        /* a cell is too narrow for a name: rows bear name and letter, columns the letter; a number would look like a run's */
+        h->y.text[i] = plot_say(f, "%s %c", shortened(f, runs[i].label, letters), 'A' + i);
+        h->x.text[i] = plot_say(f, "%c", 'A' + i);
         h->y.n_labels = h->x.n_labels = i + 1;
     }
 }
@@ -156,6 +156,9 @@ static const char *verdict(gk_plot_figure *f, const gk_plot_run *runs, int n, co
                     runs[high_j].label, most, in_words(high), low_a, low_b, least, in_words(low));
 }
 
+/* A block without structure has about 1/p of it in any order. */
+enum { CHANCES = 3, SIDE_BY_SIDE = 3 /* runs that have a column each on a page */ };
+
 /* What the off-diagonal blocks of whole matrices are functions of, by the ordering that explains them best; "" for
  * views that do not show the blocks as they are. */
 static const char *structure(gk_plot_figure *f, const gk_plot_run *runs, int n, const gk_plot_frame *frames, int p,
@@ -189,27 +192,26 @@ int gk_plot_compare(gk_plot_figure **out, const gk_plot_run *runs, int n, const 
     const double usual = n == 1 ? GK_PLOT_COLUMN_MM : GK_PLOT_PAGE_MM;
     int error = plot_figure_new(&f, options->width_mm > 0 ? options->width_mm : usual, options->title);
     if (error) return error;
-    bool narrow =
-        f->width < 340; /* one column: a row a run; else a column a run, the similarities beside the matrices */
+    /* one column, or many runs: a row a run; else a column a run, the similarities beside the matrices */
+    const bool rows = f->width < 340 || n > SIDE_BY_SIDE;
     plot_key_add(f, (plot_key){PLOT_KEY_LINE, 1, PLOT_DASHED, false, "train accuracy"});
     plot_key_add(f, (plot_key){PLOT_KEY_LINE, 0, PLOT_SOLID, false, "test accuracy"});
     plot_key_add(f, (plot_key){PLOT_KEY_MARK, -1, PLOT_SOLID, false, "memorised"});
     plot_key_add(f, (plot_key){PLOT_KEY_MARK, -1, PLOT_SOLID, true, "grokked"});
     for (int i = 0; i < n; i++) {
-        int row = narrow ? i : 0, col = narrow ? 0 : i;
-        curve_panel(f, &runs[i], options, row, col);
-        matrix_panel(f, &frames[i], &runs[i], p, view, narrow ? i : 1, narrow ? 1 : i);
-        if (narrow) f->row_height[i] = 62;
+        curve_panel(f, &runs[i], options, rows ? i : 0, rows ? 0 : i);
+        matrix_panel(f, &frames[i], &runs[i], p, view, rows ? i : 1, rows ? 1 : i);
+        if (rows) f->row_height[i] = 62;
     }
-    if (narrow) {
-        similarity_panel(f, runs, n, similarity, similarity_title, n, 1, 5);
-        f->row_height[n] = n == 1 ? 30 : 62; /* words alone */
-        f->col_weight[0] = 1.5;
+    if (rows) {
+        similarity_panel(f, runs, n, similarity, similarity_title, n, 1, f->width < 340 ? 5 : 12);
+        f->row_height[n] = n == 1 ? 30 : fmax(62, 19 * n); /* words alone; cells that hold a number */
+        f->col_weight[0] = f->width < 340 ? 1.5 : 2.5;
     } else {
         f->row_height[0] = 80;
         similarity_panel(f, runs, n, similarity, similarity_title, 1, n, 12);
     }
-    plot_panel *words = plot_panel_add(f, PLOT_WORDS, narrow ? n : 0, narrow ? 0 : n);
+    plot_panel *words = plot_panel_add(f, PLOT_WORDS, rows ? n : 0, rows ? 0 : n);
     if (words)
         words->words = plot_say(f, "%s\n%s", verdict(f, runs, n, similarity), structure(f, runs, n, frames, p, view));
     plot_note_add(f, "Matrices: blue negative, white 0, red positive, each on its own scale.");
