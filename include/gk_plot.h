@@ -37,6 +37,7 @@ typedef struct gk_plot_spectrum {
 
 typedef struct gk_plot_run {
     const char *label, *method, *unit; /* unit of a step: epoch | iteration */
+    const char *loss;                  /* what its train_loss and test_loss are: mse | cross_entropy; NULL: not known */
     const char *group;                 /* runs with equal group differ in seeds only; NULL: stands alone */
     double last;                       /* the last step */
     int n_curves, n_events, n_frames, n_spectra;

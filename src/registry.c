@@ -55,11 +55,24 @@ const gk_key gk_shared_keys[] = {
     {0},
 };
 
+/* The methods that have a setting, as words. */
+static const char *owner_of(const char *key)
+{
+    static _Thread_local char words[64];
+    size_t at = 0;
+    for (int i = 0; gk_method_names[i]; i++)
+        for (const gk_key *k = method_tables[i](GK_F32)->keys; k->name; k++)
+            if (strcmp(k->name, key) == 0)
+                at += (size_t)snprintf(words + at, sizeof words - at, "%s%s", at ? " and " : "", gk_method_names[i]);
+    return at ? words : NULL;
+}
+
 int gk_registry_config(gk_config *config, const char *method)
 {
     const gk_method *m = gk_registry_method(method, GK_F32);
     if (!m) return GK_USAGE;
     gk_config_init(config);
+    config->owner = owner_of;
     int code = gk_config_add(config, gk_shared_keys);
     return code == GK_OK ? gk_config_add(config, m->keys) : code;
 }

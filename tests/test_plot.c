@@ -281,7 +281,7 @@ static void test_words(void **state)
     check_words(NAN, NAN, NAN, "1 of 3 generalised.\n");
 }
 
-/* One group has no legend entry of its own: the note says over how many seeds its bands are. */
+/* One group has no legend entry of its own: the note says over how many runs its bands are. */
 static void test_bands_are_counted(void **state)
 {
     (void)state;
@@ -293,8 +293,36 @@ static void test_bands_are_counted(void **state)
     gk_plot_figure *f;
     assert_int_equal(gk_plot_curves(&f, runs, 2, metrics, &(gk_plot_options){0}), GK_OK);
     assert_int_equal(f->n_notes, 1);
-    assert_non_null(strstr(f->notes[0], "over 2 seeds"));
+    assert_non_null(strstr(f->notes[0], "over 2 runs"));
     gk_plot_free(f);
+}
+
+/* Losses of different kinds on one axis are told apart in words, losses of one kind are not spoken of. */
+static void test_losses_are_told(void **state)
+{
+    (void)state;
+    const double step[] = {1, 2}, value[] = {1, 0.5};
+    const gk_plot_curve curves[] = {{"test_loss", 2, step, value}, {"restricted_loss", 2, step, value}};
+    gk_plot_run runs[] = {{.label = "a", .last = 2, .curves = curves, .n_curves = 2, .loss = "mse"},
+                          {.label = "b", .last = 2, .curves = curves, .n_curves = 2, .loss = "mse"}};
+    static const char *const visible[] = {"test_loss", NULL}, *const both[] = {"test_loss", "restricted_loss", NULL};
+    static const struct {
+        const char *const *metrics, *second, *want;
+    } cases[] = {
+        {visible, "mse", NULL},
+        {visible, "cross_entropy", "Train and test loss: squared error or cross entropy, as each run has it."},
+        {both, "mse", "Train and test loss: squared error; the other losses: cross entropy."},
+        {both, "cross_entropy",
+         "Train and test loss: squared error or cross entropy, as each run has it; the other losses: cross entropy."},
+    };
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        gk_plot_figure *f;
+        runs[1].loss = cases[k].second;
+        assert_int_equal(gk_plot_curves(&f, runs, 2, cases[k].metrics, &(gk_plot_options){0}), GK_OK);
+        assert_int_equal(f->n_notes, cases[k].want ? 1 : 0);
+        if (cases[k].want) assert_string_equal(f->notes[0], cases[k].want);
+        gk_plot_free(f);
+    }
 }
 
 /* What a panel shows can be told apart without colours: no two of its lines have one dash. */
@@ -504,7 +532,7 @@ int main(void)
         cmocka_unit_test(test_scale_map), cmocka_unit_test(test_ticks), cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_thin),      cmocka_unit_test(test_mean),  cmocka_unit_test(test_align),
         cmocka_unit_test(test_sparkline), cmocka_unit_test(test_save),  cmocka_unit_test(test_words),
-        cmocka_unit_test(test_many_runs_have_rows),
+        cmocka_unit_test(test_many_runs_have_rows), cmocka_unit_test(test_losses_are_told),
         cmocka_unit_test(test_colour_bar_has_a_title), cmocka_unit_test(test_bands_are_counted),
         cmocka_unit_test(test_phases_are_explained),   cmocka_unit_test(test_thinning_is_told),
         cmocka_unit_test(test_dashes_differ),          cmocka_unit_test(test_one_run_has_no_similarities),

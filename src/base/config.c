@@ -77,7 +77,8 @@ static int refuse_key(const gk_config *c, const char *key, const char *where)
     const char *names[GK_CONFIG_MAX + 1] = {NULL};
     for (int i = 0; i < c->n; i++) names[i] = c->settings[i].key->name;
     const char *nearest = gk_text_nearest(key, names);
-    const char *place = where ? where : "", *colon = where ? ": " : "";
+    const char *place = where ? where : "", *colon = where ? ": " : "", *owner = c->owner ? c->owner(key) : NULL;
+    if (owner) return gk_error(GK_USAGE, "%s%sunknown key \"%s\": it is a setting of %s", place, colon, key, owner);
     if (nearest) return gk_error(GK_USAGE, "%s%sunknown key \"%s\"; did you mean \"%s\"?", place, colon, key, nearest);
 
     char list[1536];
@@ -182,6 +183,7 @@ int gk_config_add(gk_config *c, const gk_key *table)
 int gk_config_copy(gk_config *to, const gk_config *from)
 {
     gk_config_init(to);
+    to->owner = from->owner;
     for (int i = 0; i < from->n; i++) {
         gk_setting s = from->settings[i];
         s.text = gk_text("%s", s.text);

@@ -36,6 +36,16 @@ static int add_section(reading *r, const char *name, size_t n)
     return more[ini->n_sections++].name ? GK_OK : GK_FAILED;
 }
 
+/* inih knows comments behind a value that begin with ; and lines that begin with #, but not this. */
+static void cut_comment(char *text)
+{
+    for (char *c = strchr(text, '#'); c; c = strchr(c + 1, '#'))
+        if (c > text && (c[-1] == ' ' || c[-1] == '\t')) {
+            memcpy(c, "\n", 2);
+            return;
+        }
+}
+
 /* What inih calls for each line, like fgets. Leading space goes, since inih would take an indented line for more of the
  * value above. */
 static char *read_line(char *text, int room, void *stream)
@@ -52,6 +62,7 @@ static char *read_line(char *text, int room, void *stream)
     if (r->line == 1 && strncmp(text, "\xEF\xBB\xBF", 3) == 0) start += 3;
     while (*start == ' ' || *start == '\t') start++;
     memmove(text, start, strlen(start) + 1);
+    cut_comment(text);
     if (text[0] == '[') {
         const char *end = strchr(text, ']');
         if (end) r->code = add_section(r, text + 1, (size_t)(end - text - 1));

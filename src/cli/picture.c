@@ -81,6 +81,9 @@ int gk_picture_load(gk_picture *p, gk_store *s, int64_t run)
     p->run.method = p->row.method;
     p->run.unit = p->row.step_unit;
     p->run.last = (double)p->row.step;
+    p->run.loss = "mse"; /* of a kernel machine, which has no such setting */
+    for (int i = 0; i < p->n_settings; i++)
+        if (strcmp(p->settings[i].key, "loss") == 0) p->run.loss = p->settings[i].value;
     sync(p);
     return code == GK_OK && !p->label ? GK_FAILED : code;
 }

@@ -166,10 +166,10 @@ static int add_group(picture *pic, plot_panel *p, const char *metric, int group,
     }
     free(mean.x);
     /* of several groups the legend says how many */
-    const char *seeds = pic->groups == 1 ? plot_say(pic->f, "%d seeds", m) : "seeds";
+    const char *runs = pic->groups == 1 ? plot_say(pic->f, "%d runs", m) : "runs";
     plot_note_add(
         pic->f, plot_say(pic->f, "Bands: mean ± 1 standard deviation over %s; of the logarithms on a logarithmic axis.",
-                         seeds));
+                         runs));
     return pic->f->failed ? GK_FAILED : GK_OK;
 }
 
@@ -265,6 +265,27 @@ static void share_x(gk_plot_figure *f)
     for (int i = 0; i < f->n; i++) f->panels[i].x.scale = wide;
 }
 
+/* Losses of different kinds stand on one axis: which is which. Progress measures are cross entropies for every method. */
+static void tell_losses(picture *pic, const char *const *metrics)
+{
+    bool own = false, progress = false, squared = false, cross = false;
+    for (int m = 0; metrics[m]; m++) {
+        const metric_form form = form_of(metrics[m]);
+        if (strcmp(form.family, "loss") != 0) continue;
+        const bool is_own = strcmp(form.role, "train") == 0 || strcmp(form.role, "test") == 0;
+        own = own || is_own;
+        progress = progress || !is_own;
+    }
+    for (int r = 0; r < pic->n && pic->runs[r].loss; r++) {
+        squared = squared || strcmp(pic->runs[r].loss, "mse") == 0;
+        cross = cross || strcmp(pic->runs[r].loss, "cross_entropy") == 0;
+    }
+    if (!own || !squared || !(cross || progress)) return;
+    plot_note_add(pic->f, plot_say(pic->f, "Train and test loss: squared error%s%s.",
+                                   cross ? " or cross entropy, as each run has it" : "",
+                                   progress ? "; the other losses: cross entropy" : ""));
+}
+
 static int draw_families(picture *pic, const char *const *metrics, double one_height, double row_height)
 {
     int count = 0, family[64], error = GK_OK;
@@ -276,7 +297,7 @@ static int draw_families(picture *pic, const char *const *metrics, double one_he
             if (pic->group[r] == r)
                 plot_key_add(pic->f,
                              (plot_key){m > 1 ? PLOT_KEY_BAND : PLOT_KEY_LINE, pic->colour[r], PLOT_SOLID, false,
-                                        plot_say(pic->f, m > 1 ? "%s (%d seeds)" : "%s", pic->runs[r].label, m)});
+                                        plot_say(pic->f, m > 1 ? "%s (%d runs)" : "%s", pic->runs[r].label, m)});
         }
     int families = 0;
     for (int m = 0; m < count; m++) { /* family[m]: the first metric of its family */
@@ -296,6 +317,7 @@ static int draw_families(picture *pic, const char *const *metrics, double one_he
         if (!error) pic->f->row_height[row++] = families == 1 ? one_height : row_height;
     }
     if (!error) share_x(pic->f);
+    if (!error) tell_losses(pic, metrics);
     return error;
 }
 

@@ -18,7 +18,8 @@ refuses "a choice that is none" 2 'activation = "reluu" .*one of quadratic, relu
 refuses "an empty value" 2 'lr = ""' train mlp --lr=
 refuses "a setting without its value" 2 "needs a value" train mlp --lr
 refuses "an unknown setting suggests" 2 'did you mean "weight_decay"' train mlp --weight_dekay 1
-refuses "a setting of another method" 2 'unknown key "kernel"' train mlp --kernel gaussian
+refuses "a setting of another method" 2 'unknown key "kernel": it is a setting of rfm$' train mlp --kernel gaussian
+refuses "of two others" 2 'unknown key "lr": it is a setting of mlp and transformer$' train rfm --lr 1
 refuses "an unknown method suggests" 2 "did you mean 'transformer'" train transfromer
 refuses "p = 1" 2 'p = "1" .*from 2 to 1009' train mlp --p 1
 refuses "composite p with mul" 2 "prime" train mlp --p 12 --op mul

@@ -51,6 +51,11 @@ refuses "text and --remove" 2 "exclude each other" note a text --remove
 works "rename" rename b 'better, "b"'
 same "the new name is stored" "$(query "SELECT name FROM run WHERE id = 2")" 'better, "b"'
 works "and found" show 'better, "b"'
+works "a name that another run has" rename 1 twin
+works "is given" rename 2 twin
+says "and told" "2 runs are named 'twin' now; say which by its number"
+works "back" rename 1 a
+works "again" rename 2 'better, "b"'
 refuses "a name that is a number" 2 "no name for a run" rename a 7
 refuses "a name that begins with @" 2 "no name for a run" rename a @last
 refuses "renaming nobody" 3 "nobody" rename nobody x

@@ -9,10 +9,10 @@ steps = 10
 width = 32
 [split]
 op = x^2+y^2 ; an expression
-p = 13
+p = 13 # a prime
   train_fraction = 0.6
-[net]
-method = mlp
+[net]	# a section
+method = mlp	# with a tab
 seed: 2
 [kernel]
 method = rfm
