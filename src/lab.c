@@ -80,8 +80,8 @@ static int put_checkpoint(lab_run *r, int64_t step, gk_tensor_set set)
     snprintf(words[1], sizeof words[1], "%" PRId64, r->state.memorised);
     snprintf(words[2], sizeof words[2], "%" PRId64, r->state.grokked);
     snprintf(words[3], sizeof words[3], "%" PRId64, r->state.held_since);
-    const char *const meta[] = {"step",    words[0],     "memorised", words[1],          "grokked", words[2],
-                                "held_since", words[3], "method",    r->method->name, NULL};
+    const char *const meta[] = {"step", words[0], "memorised", words[1], "grokked", words[2], "held_since", words[3],
+                                "method", r->method->name, "split_sha256", r->split->sha256, NULL};
     gk_tensor tensors[GK_TENSORS_MAX];
     const int n = r->method->tensors(r->model, set, tensors);
     return gk_recorder_checkpoint(r->recorder, step, set == GK_STATE ? "state" : "weights", tensors, n, meta);
@@ -272,7 +272,10 @@ int gk_lab_train(gk_store *store, const char *method, const gk_config *given, co
     r.split = &split;
     if ((code = r.method->init(&r.model, &config, &split)) != GK_OK) goto free_split;
     const char *init_file = gk_config_text(&config, "init_file");
-    if (init_file[0] && (code = gk_revive_init_file(r.method, r.model, init_file)) != GK_OK) goto free_model;
+    const bool as_they_are = gk_config_int(&config, "steps") == 0; /* and so what they know of their split must be true */
+    if (init_file[0] &&
+        (code = gk_revive_init_file(r.method, r.model, init_file, as_they_are ? &split : NULL)) != GK_OK)
+        goto free_model;
 
     if ((code = gk_describe_metrics(store)) != GK_OK) goto free_model;
     if ((code = gk_store_put_split(store, &split, &split_id)) != GK_OK) goto free_model;
@@ -313,7 +316,7 @@ int gk_lab_resume(gk_store *store, int64_t run, const gk_lab_hooks *hooks)
     code = gk_revive_load(store, run, GK_STATE, &back.step, back.method, back.model, &r.state);
     if (code == GK_NOTFOUND) { /* killed before its first checkpoint: from the start */
         const char *init_file = gk_config_text(&back.config, "init_file");
-        code = init_file[0] ? gk_revive_init_file(back.method, back.model, init_file) : GK_OK;
+        code = init_file[0] ? gk_revive_init_file(back.method, back.model, init_file, NULL) : GK_OK;
     }
     if (code != GK_OK) goto free_back;
     if ((code = gk_store_rewind(store, run, r.state.fresh ? -1 : r.state.step)) != GK_OK) goto free_back;

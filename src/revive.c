@@ -23,13 +23,27 @@ static int load_tensors(const gk_method *method, gk_model *model, gk_tensor_set 
     return code == GK_OK ? method->loaded(model, set, step) : code;
 }
 
-int gk_revive_init_file(const gk_method *method, gk_model *model, const char *path)
+static int check_split(const unsigned char *raw, size_t size, const gk_split *split)
+{
+    char *sha = gk_safetensors_meta(raw, size, "split_sha256");
+    int code = GK_OK;
+    if (sha && strcmp(sha, split->sha256) != 0)
+        code = gk_error(GK_DIFFERS,
+                        "these weights were trained on the split %.12s, and the settings make the split %.12s; give op, p, "
+                        "train_fraction, split_seed and split_generator of that run, or its split_file",
+                        sha, split->sha256);
+    free(sha);
+    return code;
+}
+
+int gk_revive_init_file(const gk_method *method, gk_model *model, const char *path, const gk_split *split)
 {
     unsigned char *raw = NULL;
     size_t size = 0;
     int code = gk_weights_read(path, &raw, &size);
     if (code != GK_OK) return code;
     code = load_tensors(method, model, GK_WEIGHTS, raw, size, 0);
+    if (code == GK_OK && split) code = check_split(raw, size, split);
     free(raw);
     if (code == GK_OK) return GK_OK;
     char *why = gk_text("%s", gk_error_text());

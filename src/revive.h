@@ -7,8 +7,9 @@
 /* The number type that a config asks for. */
 gk_dtype gk_revive_dtype(const gk_config *config);
 
-/* Overwrites the model's weights with those of a file (see weights_file.h), the model standing at step 0. */
-int gk_revive_init_file(const gk_method *method, gk_model *model, const char *path);
+/* Overwrites the model's weights with those of a file (see weights_file.h), the model standing at step 0. split: the one
+ * that a file which says on which its weights were trained must mean (GK_DIFFERS); NULL: any. */
+int gk_revive_init_file(const gk_method *method, gk_model *model, const char *path, const gk_split *split);
 
 /* Settings, split and a fresh model of a stored run; to be freed with gk_revived_free. */
 int gk_revive_fresh(gk_store *store, const gk_run_row *row, gk_revived *out);

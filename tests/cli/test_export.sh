@@ -62,6 +62,9 @@ same "and score the same" "$(query "SELECT count(DISTINCT test_accuracy) FROM ru
 works "it can be compared" compare net back
 works "and trained on" train mlp --p 13 --width 16 --steps 2 --init_file w.safetensors -q
 
+refuses "import on another split than theirs" 4 "trained on the split [0-9a-f]{12}, and the settings make the split" \
+    import w.safetensors --method mlp --p 13 --width 16 --split_seed 1
+works "which is a start like any other" train mlp --init_file w.safetensors --p 13 --width 16 --split_seed 1 --steps 1 -q
 refuses "import without a method" 2 "needs --method" import w.safetensors
 refuses "import of no file" 3 "none.safetensors" import none.safetensors --method mlp
 refuses "import with steps" 2 "takes no step" import w.safetensors --method mlp --steps 3
@@ -72,7 +75,7 @@ gk import cut.safetensors --method mlp --p 13 --width 16
 [ "$status" -eq 1 ] || [ "$status" -eq 2 ]
 ok "a cut file is refused" $?
 says "and named" "cut.safetensors"
-same "refused files make no run" "$(query 'SELECT count(*) FROM run')" 4
+same "refused files make no run" "$(query 'SELECT count(*) FROM run')" 5
 
 refuses "unknown format suggests" 2 "did you mean 'safetensors'" export net --format safetensor -o x
 refuses "npy of what" 2 "needs --matrix KIND, --tensor NAME or --outputs" export net -o x.npy
