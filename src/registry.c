@@ -32,7 +32,7 @@ const gk_measure *const gk_measures[] = {
 const gk_key gk_shared_keys[] = {
     {"op", GK_KEY_TEXT, "add", 0, 0, NULL, "operation: add, sub, mul, div or a polynomial in x and y such as x^2+x*y+y^2"},
     {"second_op", GK_KEY_TEXT, "", 0, 0, NULL,
-     "another operation to learn at once, told by one more input coordinate; its pairs and their parts are op's (mlp, rfm)"},
+     "another operation to learn at once, told by one more input coordinate; its pairs and their parts are op's (mlp; rfm with another kernel than the quadratic)"},
     {"p", GK_KEY_INT, "61", 2, 1009, NULL, "modulus; mul, div and discrete logarithms need a prime"},
     {"train_fraction", GK_KEY_REAL, "0.5", 0, 1, NULL, "share of the defined pairs that is trained on"},
     {"split_seed", GK_KEY_INT, "0", 0, 9007199254740992.0, NULL, "seed of the split"},

@@ -214,9 +214,13 @@ static int export_metrics(const job *j)
 static int choose_format(job *j, const gk_cli_args *args)
 {
     const char *given = gk_cli_given(args, "format"), *file = gk_cli_given(args, "output");
-    const char *dot = file ? strrchr(file, '.') : NULL;
+    const char *slash = file ? strrchr(file, '/') : NULL, *base = slash ? slash + 1 : file;
+    const char *dot = base ? strrchr(base, '.') : NULL;
     j->format = "safetensors";
-    if (!given && dot && gk_cli_is_one_of(dot + 1, formats)) given = dot + 1;
+    if (!given && dot && dot > base && !gk_cli_is_one_of(dot + 1, formats))
+        return gk_error(GK_USAGE, "--output %s: the ending %s says no format; accepted: .safetensors, .npz, .npy, .csv, "
+                                  ".jsonl, or any with --format", file, dot);
+    if (!given && dot && dot > base) given = dot + 1;
     if (given && !gk_cli_is_one_of(given, formats)) {
         const char *near = gk_text_nearest(given, formats);
         return gk_error(GK_USAGE, "unknown format '%s'%s%s%s; accepted: safetensors, npz, npy, csv, jsonl", given,

@@ -98,7 +98,12 @@ int gk_plot_make_matrix(gk_plot_job *job)
         if (code == GK_OK) code = wanted_steps(job, i, kind, &steps, &n);
         for (int k = 0; k < n && code == GK_OK; k++) {
             code = gk_picture_add_frame(p, job->store, kind, steps[k]);
-            if (code == GK_OK) code = add_view(&v, p, &p->run.frames[p->run.n_frames - 1], view, job->n > 1);
+            if (code != GK_OK) break;
+            const gk_plot_frame *frame = &p->run.frames[p->run.n_frames - 1];
+            if (steps[k] >= 0 && frame->step != (double)steps[k])
+                fprintf(stderr, "%s: for %s %" PRId64 " its %s of %.0f, the newest stored by then\n", p->row.name,
+                        p->row.step_unit, steps[k], frame->kind, frame->step);
+            code = add_view(&v, p, frame, view, job->n > 1);
         }
         free(steps);
     }

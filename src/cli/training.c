@@ -23,7 +23,7 @@ static int end_with(gk_store *s, int64_t run, bool quiet, int code)
 {
     char *line = code == GK_OK ? NULL : gk_text("%s", gk_error_text());
     const bool began = code == GK_OK || code == GK_DIVERGED || code == GK_INTERRUPTED || code == GK_FAILED;
-    if (run > 0 && !quiet && began) tell_end(s, run, code == GK_FAILED);
+    if (run > 0 && !quiet && began) tell_end(s, run, code == GK_FAILED || code == GK_DIVERGED);
     if (line) gk_error(code, "%s", line);
     free(line);
     return code;

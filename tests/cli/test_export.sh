@@ -78,6 +78,8 @@ says "and named" "cut.safetensors"
 same "refused files make no run" "$(query 'SELECT count(*) FROM run')" 5
 
 refuses "unknown format suggests" 2 "did you mean 'safetensors'" export net --format safetensor -o x
+refuses "an ending that says no format" 2 "the ending .txt says no format; accepted: .safetensors" export net -o x.txt
+works "but a name without one" export net -o ./weights
 refuses "npy of what" 2 "needs --matrix KIND, --tensor NAME or --outputs" export net -o x.npy
 refuses "a matrix as safetensors" 2 "a single array goes to npy or csv" export net --matrix agop -o x.safetensors
 refuses "a matrix and outputs" 2 "exclude each other" export net --matrix agop --outputs -o x.npy

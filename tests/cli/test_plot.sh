@@ -38,6 +38,7 @@ refuses "a step that the run has not reached" 3 "'net' stands at epoch 12; there
 refuses "nor as one of several" 3 'there is no step 13' plot matrix net --steps 0,13 -o a.svg
 refuses "nor to compare" 3 'there is no step 77777' plot compare net@77777 rfm -o a.svg
 works "between stored steps the one before" plot matrix net@11 -o a.svg
+says "which is said" 'net: for epoch 11 its sqrt_agop of 1*[0-9], the newest stored by then'
 refuses "two words for one step" 2 'net@8 and --steps both say which step' plot matrix net@8 --steps 0,4 -o a.svg
 for kind in curves progress spectrum grid; do
     refuses "$kind at one step" 2 "'net@8': plot $kind shows all steps of a run" plot $kind net@8 -o a.svg
