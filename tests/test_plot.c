@@ -297,7 +297,8 @@ static void test_bands_are_counted(void **state)
     gk_plot_free(f);
 }
 
-/* Losses of different kinds on one axis are told apart in words, losses of one kind are not spoken of. */
+/* Losses of different kinds on one axis are told apart in words, losses of one kind are not spoken of; and why there are
+ * dots. */
 static void test_losses_are_told(void **state)
 {
     (void)state;
@@ -315,6 +316,13 @@ static void test_losses_are_told(void **state)
         {both, "cross_entropy",
          "Train and test loss: squared error or cross entropy, as each run has it; the other losses: cross entropy."},
     };
+    const gk_plot_curve dot = {"test_loss", 1, step, value};
+    const gk_plot_run last = {.label = "a", .last = 1, .curves = &dot, .n_curves = 1};
+    gk_plot_figure *dots;
+    assert_int_equal(gk_plot_curves(&dots, &last, 1, visible, &(gk_plot_options){0}), GK_OK);
+    assert_int_equal(dots->n_notes, 1);
+    assert_string_equal(dots->notes[0], "Dots: one value of each is stored; setting store = all keeps curves.");
+    gk_plot_free(dots);
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
         gk_plot_figure *f;
         runs[1].loss = cases[k].second;

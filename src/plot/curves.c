@@ -286,6 +286,19 @@ static void tell_losses(picture *pic, const char *const *metrics)
                                    progress ? "; the other losses: cross entropy" : ""));
 }
 
+/* Dots in place of curves, and why. */
+static void tell_dots(gk_plot_figure *f)
+{
+    int lines = 0, dots = 0;
+    for (int i = 0; i < f->n; i++)
+        for (int k = 0; k < f->panels[i].n_lines; k++) {
+            lines++;
+            dots += f->panels[i].lines[k].n == 1;
+        }
+    if (lines > 0 && dots == lines)
+        plot_note_add(f, "Dots: one value of each is stored; setting store = all keeps curves.");
+}
+
 static int draw_families(picture *pic, const char *const *metrics, double one_height, double row_height)
 {
     int count = 0, family[64], error = GK_OK;
@@ -318,6 +331,7 @@ static int draw_families(picture *pic, const char *const *metrics, double one_he
     }
     if (!error) share_x(pic->f);
     if (!error) tell_losses(pic, metrics);
+    if (!error) tell_dots(pic->f);
     return error;
 }
 
