@@ -24,7 +24,7 @@ static const gk_key keys[] = {
     {"batch_size", GK_KEY_INT, "0", 0, 1e9, NULL, "examples per update; 0: all"},
     {"warmup", GK_KEY_INT, "10", 0, 1e12, NULL, "updates over which the learning rate rises from 0"},
     {"agop_samples", GK_KEY_INT, "1024", 0, 1e9, NULL,
-     "training pairs that the AGOP averages over, spread evenly; 0: all, at 15 to 20 epochs' cost a time"},
+     "training pairs that the AGOP averages over, spread evenly; 0: all, at some 15 epochs' cost a time"},
     NET_KEYS,
     {0},
 };

@@ -57,7 +57,7 @@ struct gk_model {
     bool plain;       /* training takes the plain form; the fast one has no memory then */
     tf_fast *fast;    /* or NULL */
     bool ahead;       /* n.g is the next step's gradient, and ahead_loss its loss: from scoring the batch, which is all of
-                         the training pairs */
+                         the training pairs; and the fast form's tables are those of the weights as they stand */
     double ahead_loss;
     int agop_samples; /* training pairs of the AGOP: all, or so many spread evenly over them in the order of cells */
 };

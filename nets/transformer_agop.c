@@ -5,8 +5,9 @@
  * With a_jh the attention of head h on position j, v_jh its value, o_h the mixed value and u_h = W_K[h] q_h / sqrt(dh),
  *     dlogit_c / dx_j = sum_h a_jh [ W_V[h] r_ch + u_h (v_jh - o_h) . r_ch ],
  * so d + heads numbers a position carry a row of the Jacobian: S = mean of P^T P, P [p, 2, d + heads], and
- * G = T S T^T with T [p, d + heads] = (W_E W_V, W_E u). P's columns are those of r [p, d + 2 heads], times attention:
- * per pair one product r^T r, spread into S by its attention weights. One class's share of G is that of its row alone.
+ * G = T S T^T with T [p, d + heads] = (W_E W_V, W_E u). P's columns are those of r [p, d] and of r rel [p, 2 heads], rel
+ * holding v_jh - o_h of each head, times attention: per pair one Gram matrix r^T r, from which rel^T r^T r and
+ * rel^T r^T r rel follow, spread into S by its attention weights. One class's share of G is that of its row alone.
  *
  * r = W_U^T W_O^T + sum over neurons k of s'_k (W_out W_U)_k^T (W_O W_in)_k. With ReLU s' is 0 or 1, and pairs with the
  * same x have much the same neurons on: r of their majority is computed once, and each pair adds or takes away only the
@@ -17,16 +18,20 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { TOGETHER = 4 }; /* pairs whose Gram matrices are added to the sum at a time: it is as large as they are */
+enum {
+    TOGETHER = 4,           /* pairs whose Gram matrices are added to the sum at a time, as large as each of them, */
+    TOGETHER_BYTES = 1 << 20 /* where they fit the second-level cache */
+};
 
-typedef struct columns { /* row lengths; padding is 0 */
+typedef struct columns { /* row lengths and other sizes; padding is 0 */
     int first, classes;  /* the classes whose Jacobian rows are summed: all p, or one */
     int d;               /* residual columns of r: d rounded up to a panel */
     int line;            /* factors over classes: their number rounded up, an odd number of cache lines */
     int block;           /* columns of a Gram matrix that are computed at a time: whole heads where that fits a panel */
-    int gram;            /* rows of a Gram matrix: d, and (v_jh - o_h) . r_h of j = 0, 1 and every head */
-    int mixed;           /* of P at one position: d, */
+    int mixed;           /* of P at one position: d_model, */
     int one;             /* and behind them one a head, both rounded up to vectors */
+    int gram;            /* rows of a Gram matrix: `mixed`, and below them one for j = 0, 1 and every head */
+    int together;        /* pairs at a time: TOGETHER or 1 */
 } columns;
 
 typedef struct factors { /* what is the same for every pair */
@@ -42,9 +47,9 @@ typedef struct agop_work { /* one thread's */
     real *r_shared, *r;    /* [classes, d] */
     real *relative;        /* [2, d] v_j - o */
     int waiting;           /* pairs that stand in these three and are not yet in `part` */
-    real *gram;            /* [TOGETHER][gram, d] r^T r and below it relative_jh r_h^T r, as far as they are read */
-    real *corner;          /* [TOGETHER][2 heads, 2 heads] relative_jh r_h^T r_g relative_ig */
-    real *attention;       /* [TOGETHER][2, one] a_jh of each column of P */
+    real *gram;            /* [together][gram, d] r^T r and below it rel^T r^T r, of which a row is rel_jh^T r_h^T r */
+    real *corner;          /* [together][2 heads, 2 heads] rel^T r^T r rel */
+    real *attention;       /* [together][2, one] a_jh of each column of P */
     real *part;            /* [2 one, 2 one] sum of P^T P over one block */
     double *s;             /* the same over all of this thread's pairs */
     double *mean;          /* [classes, 2 one] sum of P when centred */
@@ -56,12 +61,15 @@ static columns columns_of(const tf_sizes *s, int first, int classes)
     const int d = round_up(s->d, PANEL), mixed = round_up(s->d, VEC);
     int block = s->dh;
     while (block % VEC != 0 || block < 2 * VEC) block += s->dh;
+    const int gram = mixed + 2 * s->heads;
+    const bool fit = TOGETHER * (size_t)gram * (size_t)d * sizeof(real) <= TOGETHER_BYTES;
     return (columns){.first = first,
                      .classes = classes,
                      .d = d,
                      .line = (lines | 1) * line,
                      .block = block < PANEL ? block : PANEL,
-                     .gram = s->d + 2 * s->heads,
+                     .gram = gram,
+                     .together = fit ? TOGETHER : 1,
                      .mixed = mixed,
                      .one = mixed + round_up(s->heads, VEC)};
 }
@@ -84,9 +92,10 @@ static void work_take(agop_work *k, gk_pool *pool, const tf_sizes *s, columns c)
     k->r = gk_pool_take(pool, classes * d, sizeof(real));
     k->relative = gk_pool_take(pool, 2 * d, sizeof(real));
     k->waiting = 0;
-    k->gram = gk_pool_take(pool, TOGETHER * (size_t)c.gram * d, sizeof(real));
-    k->corner = gk_pool_take(pool, TOGETHER * 4 * (size_t)(s->heads * s->heads), sizeof(real));
-    k->attention = gk_pool_take(pool, TOGETHER * two, sizeof(real));
+    const size_t together = (size_t)c.together;
+    k->gram = gk_pool_take(pool, together * (size_t)c.gram * d, sizeof(real));
+    k->corner = gk_pool_take(pool, together * 4 * (size_t)(s->heads * s->heads), sizeof(real));
+    k->attention = gk_pool_take(pool, together * two, sizeof(real));
     k->part = gk_pool_take(pool, two * two, sizeof(real));
     k->s = gk_pool_take(pool, two * two, sizeof(double));
     k->mean = gk_pool_take(pool, classes * two, sizeof(double));
@@ -167,53 +176,61 @@ static void pair_rows(agop_work *k, const factors *f, const tf_block *b, int i, 
 static real dot(const real *a, const real *b, int n)
 {
     real sum = 0;
+    if (n < VEC) { /* a vector's sum would cost more than it saves */
+        for (int i = 0; i < n; i++) sum += a[i] * b[i];
+        return sum;
+    }
 #pragma omp simd reduction(+ : sum)
     for (int i = 0; i < n; i++) sum += a[i] * b[i];
     return sum;
 }
 
-/* Columns of the Gram matrix's block at q, and the rows that are read of them: of a residual row the columns of its
- * head and of those behind. */
-static int gram_block(int q, int *rows, const tf_sizes *s, columns c)
+/* gram = r^T r. Of a residual row the columns of its head and of those behind are computed, and then mirrored. */
+static void gram_residual(real *gram, const agop_work *k, const tf_sizes *s, columns c)
 {
-    const int width = net_rows(c.d, q, c.block), last = net_rows(s->d, q, width) + q - 1;
-    *rows = (last / s->dh + 1) * s->dh;
-    return width;
+    const ptrdiff_t d = c.d;
+    for (int q = 0; q < s->d; q += c.block) {
+        const int width = net_rows(c.d, q, c.block), last = net_rows(s->d, q, width) + q - 1;
+        tile_columns(gram + q, d, (tile_left){k->r, 1, d}, (tile_right){k->r + q, d}, (last / s->dh + 1) * s->dh,
+                     c.classes, width, false);
+    }
+    for (int q = 0; q < s->d; q += c.block) {
+        const int width = net_rows(c.mixed, q, c.block), below = q + width;
+        if (below < c.mixed) vec_transpose_all(gram + below * d + q, d, gram + q * d + below, d, width, c.mixed - below);
+    }
+}
+
+/* below [2 heads, d] = rel^T gram, by heads */
+static void gram_below(real *below, const real *gram, const agop_work *k, const tf_sizes *s, columns c)
+{
+    const ptrdiff_t d = c.d;
+    for (ptrdiff_t h = 0; h < s->heads; h++)
+        tile_columns(below + h * d, s->heads * d, (tile_left){k->relative + h * s->dh, d, 1},
+                     (tile_right){gram + h * s->dh * d, d}, 2, s->dh, c.mixed, false);
+}
+
+/* corner [2 heads, 2 heads] = below rel */
+static void gram_corner(real *corner, const real *below, const agop_work *k, const tf_sizes *s, columns c)
+{
+    for (ptrdiff_t row = 0; row < 2 * s->heads; row++)
+        for (ptrdiff_t i = 0; i < 2; i++)
+            for (ptrdiff_t q = 0; q < s->d; q += s->dh)
+                *corner++ = dot(below + row * c.d + q, k->relative + i * c.d + q, s->dh);
 }
 
 /* The next k->gram and k->corner. */
 static void pair_gram(agop_work *k, const tf_sizes *s, columns c)
 {
-    const ptrdiff_t heads = s->heads, dh = s->dh, d = c.d;
-    real *gram = k->gram + k->waiting * c.gram * d, *below = gram + s->d * d;
-    real *corner = k->corner + k->waiting * 4 * heads * heads;
-    for (int q = 0, rows, width; q < s->d; q += width) {
-        width = gram_block(q, &rows, s, c);
-        tile_columns(gram + q, d, (tile_left){k->r, 1, d}, (tile_right){k->r + q, d}, rows, c.classes, width, false);
-    }
-    for (int q = 0, rows, width; q < s->d; q += width) {
-        width = gram_block(q, &rows, s, c);
-        for (ptrdiff_t h = 0; h < heads; h++) {
-            const real *of_head = k->relative + h * dh;
-            if (h * dh < rows) {
-                tile_columns(below + h * d + q, heads * d, (tile_left){of_head, d, 1},
-                             (tile_right){gram + h * dh * d + q, d}, 2, s->dh, width, false);
-                continue;
-            }
-            for (ptrdiff_t i = q; i < q + width && i < s->d; i++) /* from the mirror image */
-                for (ptrdiff_t j = 0; j < 2; j++)
-                    below[(j * heads + h) * d + i] = dot(of_head + j * d, gram + i * d + h * dh, s->dh);
-        }
-    }
-    for (ptrdiff_t row = 0; row < 2 * heads; row++)
-        for (ptrdiff_t i = 0; i < 2; i++)
-            for (ptrdiff_t g = 0; g < heads; g++)
-                corner[(row * 2 + i) * heads + g] = dot(below + row * d + g * dh, k->relative + i * d + g * dh, s->dh);
+    real *gram = k->gram + (ptrdiff_t)k->waiting * c.gram * c.d, *below = gram + (ptrdiff_t)c.mixed * c.d;
+    gram_residual(gram, k, s, c);
+    gram_below(below, gram, k, s, c);
+    gram_corner(k->corner + (ptrdiff_t)k->waiting * 4 * s->heads * s->heads, below, k, s, c);
 }
 
-/* k->part at (j, row; i, q) += over the waiting pairs a_j a_i times row `in_gram` of the Gram matrix, for `rows` rows
- * that have a_j in column `at` of the attention, j from..to-1 and the columns q from `start` on. */
-static void spread_rows(agop_work *k, int row, int in_gram, int rows, int at, int from, int to, int start, columns c)
+/* k->part at (j, row; i, q) += the sum over `pairs` waiting pairs, a constant once inlined, of a_j a_i times row `in_gram`
+ * of the Gram matrix, for `rows` rows of one head, j from..to-1 and the columns q from `start` on. */
+static inline __attribute__((always_inline)) void spread_rows(agop_work *k, int row, int in_gram, int rows, int from,
+                                                              int to, int start, columns c, const int pairs)
 {
     const ptrdiff_t one = c.one, two = 2 * one, d = c.d, pair = c.gram * d;
     const real *gram = k->gram + in_gram * d;
@@ -221,16 +238,16 @@ static void spread_rows(agop_work *k, int row, int in_gram, int rows, int at, in
         for (ptrdiff_t j = from; j < to; j++) {
             vec weight[TOGETHER][2];
 #pragma GCC unroll 4
-            for (int b = 0; b < TOGETHER; b++) {
+            for (int b = 0; b < pairs; b++) {
                 const real *on = k->attention + b * two;
 #pragma GCC unroll 2
-                for (int i = 0; i < 2; i++) weight[b][i] = vec_of(on[j * one + at]) * vec_load(on + i * one + q);
+                for (int i = 0; i < 2; i++) weight[b][i] = vec_of(on[j * one + row]) * vec_load(on + i * one + q);
             }
             real *part = k->part + (j * one + row) * two + q;
             for (ptrdiff_t r = 0; r < rows; r++, part += two) {
                 vec first = vec_load(part), second = vec_load(part + one);
 #pragma GCC unroll 4
-                for (int b = 0; b < TOGETHER; b++) {
+                for (int b = 0; b < pairs; b++) {
                     const vec g = vec_load(gram + b * pair + r * d + q);
                     first += weight[b][0] * g;
                     second += weight[b][1] * g;
@@ -241,29 +258,42 @@ static void spread_rows(agop_work *k, int row, int in_gram, int rows, int at, in
         }
 }
 
+/* The same for what `corner` holds of the row of head h at j. */
+static void spread_corner(agop_work *k, int j, int h, const tf_sizes *s, columns c)
+{
+    const ptrdiff_t heads = s->heads, two = 2 * c.one, at = j * c.one + c.mixed + h;
+    real *part = k->part + at * two + c.mixed;
+    for (ptrdiff_t b = 0; b < c.together; b++) {
+        const real *on = k->attention + b * two, *corner = k->corner + ((b * 2 + j) * heads + h) * 2 * heads;
+        for (ptrdiff_t i = 0; i < 2; i++)
+            for (ptrdiff_t g = 0; g < heads; g++)
+                part[i * c.one + g] += on[at] * corner[i * heads + g] * on[i * c.one + c.mixed + g];
+    }
+}
+
+static inline __attribute__((always_inline)) void spread_pairs(agop_work *k, const tf_sizes *s, columns c, const int pairs)
+{
+    for (int h = 0; h < s->heads; h++) {
+        const int row = h * s->dh;
+        spread_rows(k, row, row, s->dh, 0, 2, row / VEC * VEC, c, pairs);
+        for (int j = 0; j < 2; j++) {
+            spread_rows(k, c.mixed + h, c.mixed + j * s->heads + h, 1, j, j + 1, 0, c, pairs);
+            spread_corner(k, j, h, s, c);
+        }
+    }
+}
+
 /* Adds the waiting pairs' P^T P to k->part, as far as their Gram matrices go. */
 static void spread(agop_work *k, const tf_sizes *s, columns c)
 {
-    const ptrdiff_t two = 2 * c.one, heads = s->heads;
-    for (; k->waiting % TOGETHER != 0; k->waiting++) /* those that are missing count nothing */
-        memset(k->attention + k->waiting * two, 0, (size_t)two * sizeof(real));
     if (k->waiting == 0) return;
+    for (; k->waiting < c.together; k->waiting++) /* those that are missing count nothing */
+        memset(k->attention + (ptrdiff_t)k->waiting * 2 * c.one, 0, 2 * (size_t)c.one * sizeof(real));
     k->waiting = 0;
-    for (int h = 0; h < heads; h++) {
-        spread_rows(k, h * s->dh, h * s->dh, s->dh, h * s->dh, 0, 2, h * s->dh / VEC * VEC, c);
-        for (int j = 0; j < 2; j++) {
-            const int row = j * s->heads + h;
-            spread_rows(k, c.mixed + h, s->d + row, 1, c.mixed + h, j, j + 1, 0, c);
-            real *part = k->part + (j * c.one + c.mixed + h) * two;
-            for (ptrdiff_t b = 0; b < TOGETHER; b++) {
-                const real *on = k->attention + b * two, *corner = k->corner + (b * 2 * heads + row) * 2 * heads;
-                for (ptrdiff_t i = 0; i < 2; i++)
-                    for (ptrdiff_t g = 0; g < heads; g++)
-                        part[i * c.one + c.mixed + g] +=
-                            on[j * c.one + c.mixed + h] * corner[i * heads + g] * on[i * c.one + c.mixed + g];
-            }
-        }
-    }
+    if (c.together == TOGETHER)
+        spread_pairs(k, s, c, TOGETHER);
+    else
+        spread_pairs(k, s, c, 1);
 }
 
 /* Adds the pair's P to k->mean. */
@@ -310,7 +340,7 @@ static void sum_pairs(const gk_model *m, const factors *f, agop_work *k, tf_bloc
                 pair_rows(k, f, b, pair, s, c);
                 pair_gram(k, s, c);
                 if (m->n.centring) pair_mean(k, s, c);
-                if (++k->waiting == TOGETHER) spread(k, s, c);
+                if (++k->waiting == c.together) spread(k, s, c);
             }
         }
         spread(k, s, c);

@@ -2,6 +2,7 @@
 #include "commands.h"
 #include "groups.h"
 
+#include <string.h>
 #include <unistd.h>
 
 static const gk_cli_option options[] = {
@@ -35,11 +36,22 @@ static const gk_cli_option options[] = {
 static const char GROUPED[] = "(?1 = '' OR r.method = ?1) AND (?2 = '' OR s.op = ?2)"
                               " AND (?3 = '' OR r.split_id = CAST(?3 AS INTEGER)) AND (?4 = '' OR r.status = ?4)" TAGGED("r.id");
 
+enum { DEAD_SHOWN = 3 };
+
 /* A run whose process was killed is marked as running until someone says otherwise. */
 static void say_dead(void *context, const char *line)
 {
-    (void)context;
-    fprintf(stderr, "%s; `groklab resume` goes on with it, `groklab doctor --repair` marks it killed\n", line);
+    int *said = context;
+    if ((*said)++ < DEAD_SHOWN) fprintf(stderr, "%s\n", line);
+}
+
+static int tell_dead(gk_store *s)
+{
+    int said = 0;
+    const int n = gk_store_dead(s, say_dead, &said);
+    if (n > DEAD_SHOWN) fprintf(stderr, "and %d more\n", n - DEAD_SHOWN);
+    if (n > 0) fputs("'groklab resume RUN' goes on with one, 'groklab doctor --repair' marks them as killed\n", stderr);
+    return n < 0 ? n : GK_OK;
 }
 
 static int run(gk_cli *cli, const gk_cli_args *args)
@@ -70,7 +82,7 @@ static int run(gk_cli *cli, const gk_cli_args *args)
     else if (code == GK_OK)
         code = gk_list_query(s, format, list, params, &rows);
     if (code == GK_OK && rows == 0) fprintf(stderr, "no such runs in %s\n", cli->db);
-    if (code == GK_OK && gk_store_dead(s, say_dead, NULL) < 0) code = GK_FAILED;
+    if (code == GK_OK && (!params[3][0] || strcmp(params[3], "running") == 0)) code = tell_dead(s);
     return gk_cli_close(s, code);
 }
 

@@ -34,9 +34,9 @@ static void tell_size(const gk_method *m, const gk_config *config, const char *n
 {
     const double p = (double)gk_config_int(config, "p"), gigabytes = p * p * p * sizeof(double) / 1e9;
     if (m->outputs || gigabytes < 1 || gk_registry_measures_nothing(config)) return;
-    fprintf(stderr, "%s  measures hold the outputs of all %.0f pairs, %.1f GB, and take minutes each; --measures none does"
+    fprintf(stderr, "%s  measures hold the outputs of all p x p pairs, %.1f GB, and take long; the setting measures = none does"
                     " without them\n",
-            name, p * p, gigabytes);
+            name, gigabytes);
 }
 
 int gk_cli_train(gk_store *s, const char *method, const gk_config *config, bool quiet, int64_t *run)

@@ -4,8 +4,8 @@
 
 #include "gk_base.h"
 
-/* On this machine the system knows, and a process that started after the last heartbeat is another one with the same
- * number; elsewhere only silence tells. heartbeat and now are seconds since 1970. */
+/* On this machine the system knows: a process that started after the last heartbeat is another one with the same number,
+ * and a zombie is over; elsewhere only silence tells. heartbeat and now are seconds since 1970. */
 bool gk_alive(const char *host, int64_t pid, double heartbeat, double now);
 
 #endif

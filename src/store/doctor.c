@@ -25,6 +25,8 @@ static void found(findings *f, const char *fmt, ...)
     va_start(args, fmt);
     vsnprintf(line, sizeof line, fmt, args);
     va_end(args);
+    for (char *c = line; *c; c++) /* of a name, which would move the cursor */
+        if ((unsigned char)*c < 0x20 || *c == 0x7F) *c = ' ';
     f->problems++;
     if (f->say) f->say(f->context, line);
 }
@@ -120,13 +122,13 @@ typedef struct dead_run {
     int64_t id, step;
 } dead_run;
 
-/* malloc'ed list of the runs that claim to be running and are not, and how many others do and are. */
+/* malloc'ed list (unless `out` is NULL) of the runs that claim to be running and are not, and how many others do and are. */
 static int find_dead(findings *f, dead_run **out, int *n, int *living)
 {
     gk_store *s = f->store;
     sqlite3_stmt *row;
     int room = 0, code;
-    *out = NULL;
+    if (out) *out = NULL;
     *n = *living = 0;
     code = gk_db_select(
         s, "looking for dead runs",
@@ -141,7 +143,7 @@ static int find_dead(findings *f, dead_run **out, int *n, int *living)
             (*living)++;
             continue;
         }
-        if (*n == room) {
+        if (out && *n == room) {
             room = room ? 2 * room : 16;
             dead_run *more = realloc(*out, (size_t)room * sizeof *more);
             if (!more) {
@@ -150,7 +152,8 @@ static int find_dead(findings *f, dead_run **out, int *n, int *living)
             }
             *out = more;
         }
-        (*out)[(*n)++] = (dead_run){sqlite3_column_int64(row, 0), sqlite3_column_int64(row, 2)};
+        if (out) (*out)[*n] = (dead_run){sqlite3_column_int64(row, 0), sqlite3_column_int64(row, 2)};
+        ++*n;
         found(f, "run %lld '%s': its process %" PRId64 " on %s is gone since %s, at step %lld",
               sqlite3_column_int64(row, 0), name ? name : "", pid, host ? host : "?", beat ? beat : "?",
               sqlite3_column_int64(row, 2));
@@ -207,9 +210,7 @@ int gk_store_doctor(gk_store *s, bool repair, void (*say)(void *context, const c
 int gk_store_dead(gk_store *s, void (*say)(void *context, const char *line), void *context)
 {
     findings f = {.store = s, .say = say, .context = context};
-    dead_run *dead;
     int n, living;
-    const int code = find_dead(&f, &dead, &n, &living);
-    free(dead);
+    const int code = find_dead(&f, NULL, &n, &living);
     return code == GK_OK ? n : code;
 }

@@ -28,7 +28,7 @@ same "ls --json has whole uids" "$(sqlite3 :memory: "SELECT length(json_extract(
 works "ls of nothing" ls --status diverged
 says "ls of nothing says so" 'no such runs'
 gk train mlp --p 1009 --init_file missing.npz
-says "what the measures of a large p need is said before" '1018081 pairs, 8.2 GB'
+says "what the measures of a large p need is said before" 'all p x p pairs, 8.2 GB'
 gk train mlp --p 1009 --init_file missing.npz --measures none
 grep -q pairs err
 same "but not where there are none" $? 1
