@@ -228,9 +228,9 @@ void tf_tables_forward(const gk_model *m, int thread, int threads, bool keep)
         positions(m);
         values(m, t->ein + (ptrdiff_t)s->p * s->d, s->p, t->rows - s->p);
     }
-    /* by turns, since those of the neurons, which come first, cost more than those of the direct path */
-    for (int j = thread; j < t->panels; j += threads) products(m, j, keep);
+    net_share(t->panels, thread, threads, &from, &to);
+    for (int j = from; j < to; j++) products(m, j, keep);
 #pragma omp barrier
-    for (int j = thread; j < t->panels; j += threads) tables(m, j);
+    for (int j = from; j < to; j++) tables(m, j);
 #pragma omp barrier
 }

@@ -242,7 +242,8 @@ void tf_tables_backward(const gk_model *m, int thread, int threads)
     const tf_tables *t = &m->fast->t;
     const tf_weights *dw = &m->work[0].dw;
     int from, to;
-    for (int j = thread; j < t->panels; j += threads) { /* the same as forward */
+    net_share(t->panels, thread, threads, &from, &to);
+    for (int j = from; j < to; j++) {
         join(m, threads, j);
         products_backward(m, dw, j);
     }
