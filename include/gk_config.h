@@ -28,7 +28,7 @@ enum { GK_CONFIG_MAX = 64 };
 typedef struct gk_config {
     gk_setting settings[GK_CONFIG_MAX];
     int n;
-    const char *(*owner)(const char *key); /* whose setting an unknown key is, for the error line, or NULL; NULL: nobody knows */
+    const char *(*owner)(const char *key); /* for the error line: whose setting an unknown key is, or NULL; may be NULL */
 } gk_config;
 
 /* Starts empty. */

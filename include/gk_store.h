@@ -187,7 +187,7 @@ char *gk_store_metadata(const char *database);
  * is a line through `say`; returns how many problems were found, or a negative code. repair: marks dead runs killed,
  * and nothing that loses data; closing a store opened for writing folds the log in. */
 int gk_store_doctor(gk_store *s, bool repair, void (*say)(void *context, const char *line), void *context);
-/* Of that only the dead runs: those that count as running and whose process is gone. */
+/* Of that only the dead runs, those that count as running and whose process is gone: how many, or a negative code. */
 int gk_store_dead(gk_store *s, void (*say)(void *context, const char *line), void *context);
 
 #endif

@@ -25,6 +25,12 @@ typedef struct gk_circularity {
     double circulance;
 } gk_circularity;
 
+/* Is a best circulance of a p x p block no more than chance makes? A block without structure has about 1/p in any order. */
+static inline bool gk_circulance_by_chance(double best, int p)
+{
+    return best * p < 3;
+}
+
 /* a [n,n] with row length lda. Both values are NaN for an empty or zero block. */
 gk_circularity gk_circularity_of(const double *a, int lda, const gk_grouping *g);
 /* Replaces each kept entry by the mean of its group: the circulant projection. In place. */

@@ -2,6 +2,7 @@
 #include "comparing.h"
 
 #include "gk_similarity.h"
+#include "gk_structure.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -119,9 +120,6 @@ static const char *function_of(const char *ordering)
     return ordering;
 }
 
-/* A block without structure has about 1/p of it in any order. */
-enum { CHANCES = 3 };
-
 static void say_structure(const gk_comparison *c)
 {
     int said = 0;
@@ -130,7 +128,7 @@ static void say_structure(const gk_comparison *c)
             const gk_compared_run *r = &c->runs[i];
             const gk_cell *order = &r->facts[GK_FACT_ORDERING], *share = &r->facts[GK_FACT_BEST_CIRCULANCE];
             if (order->type != GK_CELL_TEXT || share->type != GK_CELL_REAL) continue;
-            if ((share->real * r->split.task.p < CHANCES) != by_chance) continue;
+            if (gk_circulance_by_chance(share->real, r->split.task.p) != by_chance) continue;
             printf(said++ ? ", " : "Off-diagonal blocks: ");
             if (by_chance)
                 printf("%s's has no structure (%.0f %% by chance)", name_of(c, i), 100 * share->real);

@@ -156,8 +156,7 @@ static const char *verdict(gk_plot_figure *f, const gk_plot_run *runs, int n, co
                     runs[high_j].label, most, in_words(high), low_a, low_b, least, in_words(low));
 }
 
-/* A block without structure has about 1/p of it in any order. */
-enum { CHANCES = 3, SIDE_BY_SIDE = 3 /* runs that have a column each on a page */ };
+enum { SIDE_BY_SIDE = 3 }; /* runs that have a column each on a page */
 
 /* What the off-diagonal blocks of whole matrices are functions of, by the ordering that explains them best; "" for
  * views that do not show the blocks as they are. */
